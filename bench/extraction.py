@@ -13,13 +13,13 @@ import json
 import re
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from difflib import SequenceMatcher
 from pathlib import Path
 from typing import Any
 
 import trafilatura
+from msgspec import Struct
 from selectolax.lexbor import LexborHTMLParser
 
 from archive.model.article import Article, Page
@@ -36,8 +36,7 @@ FETCHED = datetime(2026, 10, 1, tzinfo=UTC)
 _BLANK = re.compile(r"[\s\u200b\ufeff]+")
 
 
-@dataclass(frozen=True, slots=True)
-class Score:
+class Score(Struct, frozen=True):
     """Shares of characters, without white space."""
 
     precision: float  # share of the extracted text that the person selected

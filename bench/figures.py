@@ -12,9 +12,10 @@ import os
 import time
 import zlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
+
+from msgspec import Struct
 
 # The file that figures are appended to, as CSV without a header. Without the variable, nothing is recorded.
 FIGURES_VARIABLE = "BENCH_FIGURES"
@@ -25,8 +26,7 @@ _COLUMNS = ("date", "commit", "machine", "name", "value", "unit")
 _TIMES, _RATES = frozenset({"s CPU", "ms CPU", "ms"}), frozenset({"articles/s", "MB/s"})
 
 
-@dataclass(frozen=True, slots=True)
-class Figure:
+class Figure(Struct, frozen=True):
     """One measured value.
 
     :param machine: result of :func:`machine_milliseconds` when it was measured
@@ -38,8 +38,7 @@ class Figure:
     machine: float
 
 
-@dataclass(frozen=True, slots=True)
-class Aim:
+class Aim(Struct, frozen=True):
     """The value that a figure should have at most, or at least."""
 
     limit: float
@@ -50,8 +49,7 @@ class Aim:
         return self.limit / value if self.is_least else value / self.limit
 
 
-@dataclass(frozen=True, slots=True)
-class Measured:
+class Measured(Struct, frozen=True):
     """The figures of a commit.
 
     :param date: ISO 8601

@@ -29,9 +29,11 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from archive.files.layout import index_path
 from archive.index.containment_proof import is_proven
@@ -61,8 +63,7 @@ LIDS = (
 BROAD = "finance"  # the feed through which the others are heard
 
 
-@dataclass
-class Result:
+class Result(Struct):
     """Measured values."""
 
     delays: list[float] = field(default_factory=list)  # seconds from intime to the log line
@@ -165,8 +166,7 @@ def learn(folder: Path, clock: SiteClock, at: float) -> int:
     return len(proven)
 
 
-@dataclass
-class Run:
+class Run(Struct):
     """An archive, its mock site, and what the daemon has archived."""
 
     listen: str

@@ -20,8 +20,10 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
 from pathlib import Path
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from bench.load_site import FIRST_LIST, Traffic, docid
 from bench.quiet import fill
@@ -34,8 +36,7 @@ OLD = 10  # articles that are in each list before the daemon starts
 MIB = 2**20
 
 
-@dataclass
-class Figures:
+class Figures(Struct):
     """Measured values."""
 
     archived: dict[str, float] = field(default_factory=dict)  # docid -> Unix seconds

@@ -10,9 +10,10 @@ import asyncio
 import json
 import sys
 import time
-from dataclasses import dataclass
 from functools import lru_cache
 from urllib.parse import parse_qs
+
+from msgspec import Struct
 
 from mocksite.page import render_page
 from mocksite.story import make_stories
@@ -22,8 +23,7 @@ MAX_PAGE_SIZE = 50  # items of a list's page, as at Sina
 MARK = "nload00000000"  # docid of the page that stands for all
 
 
-@dataclass(frozen=True, slots=True)
-class Traffic:
+class Traffic(Struct, frozen=True):
     """What is published when and where."""
 
     begin: float  # Unix seconds

@@ -6,10 +6,11 @@ import argparse
 import random
 import tempfile
 import time
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from urllib.parse import quote
+
+from msgspec.structs import replace
 
 from archive.files.layout import index_path
 from archive.model.feed import Failure, FailureKind

@@ -14,9 +14,11 @@ import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import urlsplit
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from bench.figures import record
 from bench.quiet import fill
@@ -29,8 +31,7 @@ IN_LISTS = (0, 1, 3)  # each article is in three lists, as real ones are; offset
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
-@dataclass(frozen=True)
-class Cost:
+class Cost(Struct, frozen=True):
     """The cost of a period of the daemon."""
 
     seconds: float

@@ -10,10 +10,10 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
+from msgspec.structs import replace
 from playwright.sync_api import Page, ViewportSize
 
 from archive.files.paths import CHINA

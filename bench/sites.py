@@ -15,10 +15,11 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
+from msgspec import Struct
+from msgspec.structs import replace
 from selectolax.lexbor import LexborHTMLParser
 
 from archive.files.layout import index_path
@@ -39,8 +40,7 @@ TITLES = (
 TIMEOUT_SECONDS = 600
 
 
-@dataclass(frozen=True)
-class Trial:
+class Trial(Struct, frozen=True):
     """A site to build."""
 
     name: str
@@ -51,8 +51,7 @@ class Trial:
     hidden: str = r"(?!)"  # pattern of the names that the tool ignores
 
 
-@dataclass(frozen=True)
-class Built:
+class Built(Struct, frozen=True):
     """The result of a trial."""
 
     articles: int

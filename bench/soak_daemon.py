@@ -7,15 +7,15 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 POLL_INTERVAL_SECONDS = 0.25  # between two checks of the daemon
 DAEMON_TIMEOUT_SECONDS = 60.0  # for the daemon to become ready, or to end
 
 
-@dataclass(frozen=True, slots=True)
-class Sample:
+class Sample(Struct, frozen=True):
     """One measurement of the daemon's process."""
 
     life: int  # number of earlier starts

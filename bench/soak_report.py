@@ -6,10 +6,11 @@ import hashlib
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from statistics import fmean, quantiles
+
+from msgspec import Struct
 
 from bench.soak_daemon import Sample, SupervisedDaemon
 from bench.soak_run import Soak, SoakRecord, rows
@@ -27,8 +28,7 @@ EXPECTED = ("configuration-refused", "configuration-kept", "disk-refuses", "inde
 _LINE = re.compile(r"\d{4}-\d\d-\d\dT[\d:+-]+ (DEBUG|INFO|WARNING|ERROR|CRITICAL) (\S+)")
 
 
-@dataclass(frozen=True, slots=True)
-class Findings:
+class Findings(Struct, frozen=True):
     """Figures by name, and the problems."""
 
     figures: dict[str, str]

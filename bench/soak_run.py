@@ -11,9 +11,10 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
+
+from msgspec import Struct, field
 
 from bench.soak_daemon import DAEMON_TIMEOUT_SECONDS, POLL_INTERVAL_SECONDS, SupervisedDaemon
 from bench.soak_schedule import BEGIN, FAULTS, LISTS, MINUTE, Day, Event, make_day
@@ -26,8 +27,7 @@ SETTLE_TIMEOUT_SECONDS = 90.0  # for the last articles and gaps; some hours of t
 NETWORK_TIMEOUT_SECONDS = 2.0  # connections use the system's clock; five minutes of the mock site's
 
 
-@dataclass(slots=True)
-class SoakRecord:
+class SoakRecord(Struct):
     """The results of a soak, besides the archive."""
 
     requests: int = 0

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from mocksite.faults import FaultName
 from mocksite.site import Edit, Story, make_stories
@@ -56,8 +58,7 @@ FAULTS: dict[str, tuple[FaultName, str, dict[str, Any]]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(Struct, frozen=True):
     """An event, and how long articles may be late because of it."""
 
     at: float
@@ -66,8 +67,7 @@ class Event:
     felt: float = 0.0  # minutes
 
 
-@dataclass(frozen=True, slots=True)
-class Day:
+class Day(Struct, frozen=True):
     """The length and the content of a soak."""
 
     speed: float  # seconds of the mock site's clock in one second

@@ -14,10 +14,12 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from pathlib import Path
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from archive.archive import Archive
 from archive.files.layout import journal_path
@@ -39,8 +41,7 @@ VERIFY = "finarchive verify"
 FIRST_DAY = datetime(2020, 1, 1, 4, tzinfo=UTC)
 
 
-@dataclass(frozen=True)
-class Run:
+class Run(Struct, frozen=True):
     """What a process took."""
 
     wall: float  # seconds

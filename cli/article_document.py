@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +10,7 @@ from archive.files.layout import revision_path
 from archive.model.article import Revision
 from archive.model.errors import ArchiveError
 from archive.query.messages import query_error
+from archive.records import as_dict
 from archive.union.lookup import archives_beside
 from cli.context import CommandError
 from scheduler.monitoring.reports import plain
@@ -55,7 +55,7 @@ def _now(store: AnyStore, own: Store, row: dict[str, Any]) -> dict[str, Any]:
         "feeds": own.history.feeds(row["docid"], _END_OF_TIME),
         "status": row["status"],
         **{key: row[key] for key in ("attempts", "failure", "first_seen")},
-        "revisions": [plain(asdict(revision), exact=True) for revision in revisions],
+        "revisions": [plain(as_dict(revision), exact=True) for revision in revisions],
         "gone": history.get("gone"),
         "moved": history.get("moved"),
         "unlisted": own.unlisted.absences(row["docid"]),
@@ -173,7 +173,7 @@ def _as_of(store: AnyStore, own: Store, row: dict[str, Any], time: datetime) -> 
     revisions = document["revisions"]
     document |= {
         "path": document["path"] and own.prefix + document["path"],
-        "revisions": [plain(asdict(revision), exact=True) for revision in revisions],
+        "revisions": [plain(as_dict(revision), exact=True) for revision in revisions],
         "unlisted": own.unlisted.absences(row["docid"], time),
         "same_story": store.history.same_story(row["docid"], time),
         "text": None,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from difflib import get_close_matches
 from functools import cached_property
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from msgspec import Struct
 
 from scheduler.exits import Exit
 
@@ -44,8 +44,7 @@ def cannot_write(path: Path, error: OSError) -> CommandError:
     return CommandError(message)
 
 
-@dataclass
-class CommandContext:
+class CommandContext(Struct, dict=True):
     """The global options, and the settings that follow from them."""
 
     creates: bool = False  # whether the command creates an archive where there is none
@@ -69,7 +68,7 @@ class CommandContext:
             self.more_roots = (*dict.fromkeys((*self.more_roots, value)),)
             self._check_roots()
             return
-        default = type(self).__dataclass_fields__[name].default
+        default = getattr(CommandContext(), name)
         if getattr(self, name) not in (default, value):
             raise click.UsageError(f"{label} is given twice, as {getattr(self, name)} and as {value}")
         setattr(self, name, value)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
 from archive.diff.revisions import Difference
 from archive.diff.text import DiffPiece
 from archive.model.article import Revision
+from archive.records import as_dict
 from scheduler.monitoring.reports import iso
 
 
@@ -30,7 +30,7 @@ def difference_json(path: str, old: Revision | None, new: Revision, difference: 
             for name, (before, after) in (difference.facts.items() if difference else ())
         },
         "text": (_pieces(difference.text) if difference.text is not None else None) if difference else [],
-        "absences": [asdict(absence) for absence in (difference.absences if difference else ())],
+        "absences": [as_dict(absence) for absence in (difference.absences if difference else ())],
         "failure": difference.failure if difference else None,
     }
 
@@ -45,12 +45,12 @@ def _version(revision: Revision) -> dict[str, Any]:
 
 
 def _pieces(pieces: Sequence[DiffPiece]) -> list[dict[str, str]]:
-    return [asdict(piece) for piece in pieces]
+    return [as_dict(piece) for piece in pieces]
 
 
 def _plain(value: Any) -> Any:
     if isinstance(value, datetime):
         return iso(value)
     if isinstance(value, tuple):
-        return [each if isinstance(each, str) else asdict(each) for each in value]
+        return [each if isinstance(each, str) else as_dict(each) for each in value]
     return value

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from archive.files.layout import inner_path
 from cli.systemd_units import NAME, service_config, service_environment
@@ -36,8 +37,7 @@ UNIT_FOLDERS = tuple(
 )
 
 
-@dataclass(frozen=True)
-class SettingsSource:
+class SettingsSource(Struct, frozen=True):
     """What the settings of a command are read from."""
 
     path: Path | None  # the configuration file; None for the built-in settings

@@ -7,10 +7,11 @@ import gc
 import signal
 import socket
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from msgspec.structs import replace
 
 from archive.files.paths import CHINA
 from archive.model.feed import ArrivalRate
@@ -242,7 +243,7 @@ def feed_statuses(settings: Settings, store: Store, now: datetime) -> list[FeedS
             _hourly_rates(arrival_rates.get(report.id, EMPTY), pace(feeds[report.id], settings.schedule).base),
             [day for day in days if day.feed == report.id],
             [gap for gap in gaps if gap.gap.feed == report.id],
-            through=names.get(feed_of_list(report.heard_through or "")),
+            names.get(feed_of_list(report.heard_through or "")),
         )
         for report in report_feeds(settings, store, now)
     ]
@@ -254,7 +255,6 @@ def _feed_status(
     rates: tuple[float, ...],
     days: Sequence[FeedDay],
     gaps: Sequence[OpenGap],
-    *,
     through: str | None,
 ) -> FeedStatus:
     return FeedStatus(

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+from msgspec import Struct
 from psycopg.types.json import Json, Jsonb
 from psycopg_pool import AsyncConnectionPool
 
@@ -15,8 +15,7 @@ from cluster.leases import LEASE, HostLease, elapsed
 ANY_PRIORITY = -32768  # the lowest of PostgreSQL's smallint
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
+class Claim(Struct, frozen=True):
     """The answer to a claim of a host."""
 
     wait: float  # seconds until the host may be claimed again; 0: it is claimed
@@ -24,8 +23,7 @@ class Claim:
     backed_off: timedelta  # the remaining back-off
 
 
-@dataclass(frozen=True, slots=True)
-class TakenRequest:
+class TakenRequest(Struct, frozen=True):
     """The next request of a host."""
 
     id: int | None  # None: there is none to send now
@@ -34,8 +32,7 @@ class TakenRequest:
     wait: float | None  # seconds to wait for the host's delay; None: nothing is queued
 
 
-@dataclass(frozen=True, slots=True)
-class Waiting:
+class Waiting(Struct, frozen=True):
     """Responses that wait for the keeper."""
 
     number: int

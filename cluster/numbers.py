@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class ClusterNumbers:
+class ClusterNumbers(Struct, frozen=True):
     """The state of a cluster, as its keeper has read it last."""
 
     is_up: bool = False  # PostgreSQL answers

@@ -7,11 +7,12 @@ import logging
 import math
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, replace
 from datetime import timedelta
 from hashlib import sha256
 from typing import Any
 
+from msgspec import Struct
+from msgspec.structs import replace
 from procrastinate.exceptions import ConnectorException
 from psycopg import AsyncConnection
 from psycopg.types.json import Json
@@ -51,8 +52,7 @@ _NUMBERS = """
 """
 
 
-@dataclass(slots=True)
-class _Waiting:
+class _Waiting(Struct):
     """A request that waits for its outcome."""
 
     request: Request

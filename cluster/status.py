@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import psycopg
+from msgspec import Struct
 from psycopg.rows import class_row, dict_row
 
 from cluster.connection import SCHEMA, connection_parameters, explained
 from cluster.schema import check_version_now
 
 
-@dataclass(frozen=True, slots=True)
-class FetcherStatus:
+class FetcherStatus(Struct, frozen=True):
     """A fetcher that was seen within the last day."""
 
     name: str
@@ -28,8 +27,7 @@ class FetcherStatus:
         return self.seen < _ALIVE_SECONDS
 
 
-@dataclass(frozen=True, slots=True)
-class HostStatus:
+class HostStatus(Struct, frozen=True):
     """A host with requests, or with a back-off."""
 
     host: str
@@ -41,8 +39,7 @@ class HostStatus:
     reason: str | None  # of the back-off
 
 
-@dataclass(frozen=True, slots=True)
-class ClusterStatus:
+class ClusterStatus(Struct, frozen=True):
     """The state of a cluster."""
 
     archive: str | None

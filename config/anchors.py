@@ -8,9 +8,10 @@ from __future__ import annotations
 import hashlib
 import re
 import shlex
-from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from urllib.parse import urlsplit
+
+from msgspec import Struct
 
 RFC3161, OPENTIMESTAMPS, GIT, COMMAND = "rfc3161", "opentimestamps", "git", "command"
 KINDS = (RFC3161, OPENTIMESTAMPS, GIT, COMMAND)
@@ -20,12 +21,11 @@ _SCP_ADDRESS = re.compile(r"[\w.+-]+@([\w.-]+):(?!/?/)[^\s#]+")  # user@host:pat
 _BRANCH = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_.-]|/(?=[A-Za-z0-9]))*")
 
 
-@dataclass(frozen=True)
-class AnchorTarget:
+class AnchorTarget(Struct, frozen=True):
     """One place where roots are anchored."""
 
     kind: str  # one of KINDS
-    address: str = field(repr=False)  # URL, repository or command line; "": the public calendars. Secret
+    address: str  # URL, repository or command line; "": the public calendars. Secret
     place: str  # host, folder or program, without credentials
     tag: str  # 12 hexadecimal digits that identify the place and contain no credentials
     branch: str = ""  # of a git repository
@@ -34,6 +34,9 @@ class AnchorTarget:
     def name(self) -> str:
         """The name in file names, log lines and metrics, such as "git-0123456789ab"."""
         return f"{self.kind}-{self.tag}"
+
+    def __repr__(self) -> str:
+        return f"AnchorTarget(kind={self.kind!r}, place={self.place!r}, tag={self.tag!r})"  # without the address
 
     def __str__(self) -> str:
         return f"{self.kind}:{self.place}"

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import calendar
 import re
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, timezone
 from functools import lru_cache
 from typing import Any
+
+from msgspec import Struct, field
 
 # A schedule follows the hours of a site in China. China has no summer time, so that no time of day is ever skipped or
 # repeated.
@@ -28,8 +29,7 @@ _ITEM = re.compile(r"(?:(\*)|(\w{1,3})(?:-(\w{1,3}))?)(?:/([0-9]{1,4}))?", re.AS
 EXAMPLE = "*/10 9-16 * * mon-fri"
 
 
-@dataclass(frozen=True, slots=True)
-class _Field:
+class _Field(Struct, frozen=True):
     name: str
     minimum: int
     maximum: int  # of "*"

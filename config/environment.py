@@ -3,8 +3,9 @@
 import difflib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import get_args, get_origin
+
+from msgspec import Struct
 
 from config.errors import Mistake
 from config.files import FILE_VARIABLE, PREFIX
@@ -16,8 +17,7 @@ _ADDRESSES = re.compile(f"{PREFIX}ALERT_([A-Z0-9_]+)_URLS")
 _TRUTH = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
 
 
-@dataclass(frozen=True)
-class Overrides:
+class Overrides(Struct, frozen=True):
     """Settings from the environment. Keys are (section, key)."""
 
     values: dict[tuple[str, str], object]  # as in a TOML file; the model checks them

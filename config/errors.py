@@ -1,11 +1,11 @@
 """Mistakes in a configuration. Without pydantic: commands that check no configuration import this module too."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 
-@dataclass(frozen=True)
-class Mistake:
+class Mistake(Struct, frozen=True):
     """One mistake in the configuration."""
 
     source: str  # path of the file, or name of the environment variable

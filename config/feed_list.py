@@ -1,9 +1,9 @@
 """The feeds that a configuration puts in force: its own ones, and the built-in ones if it extends them. Pure."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from msgspec import Struct, field
 from pydantic import BaseModel, ValidationError
 
 from config.messages import describe, shown, suggestion
@@ -22,8 +22,7 @@ class BuiltinFeeds(BaseModel):
     disabled: tuple[Name, ...] = ()  # ids of built-in feeds that are on by default
 
 
-@dataclass(frozen=True, slots=True)
-class FeedList:
+class FeedList(Struct, frozen=True):
     """The feeds in force, in their order."""
 
     rows: list[Any] = field(default_factory=list)  # built-in feeds, and tables of the file, which may have mistakes

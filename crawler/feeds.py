@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from hashlib import blake2b
 
+from msgspec.structs import replace
 from scrapy import Request
 from scrapy.http import Response
 

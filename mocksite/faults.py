@@ -9,8 +9,10 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
 from typing import Any, Literal, get_args
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from mocksite.listings import changed_roll
 from mocksite.wire import Delivery, MockRequest, MockResponse, complete, gzipped, head_of, packed_spaces
@@ -26,8 +28,7 @@ HUGE = 64 * 2**20  # bytes, as sent
 BOMB = 512 * 2**20  # bytes, decompressed
 
 
-@dataclass(frozen=True, slots=True)
-class Fault:
+class Fault(Struct, frozen=True):
     """A fault, and the requests that it affects."""
 
     name: FaultName
@@ -47,8 +48,7 @@ class Fault:
         re.compile(self.match)  # an invalid expression fails here, not in the server
 
 
-@dataclass(slots=True)
-class _ActiveFault:
+class _ActiveFault(Struct):
     fault: Fault
     matched: int = 0  # matching requests so far
 

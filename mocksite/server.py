@@ -11,10 +11,12 @@ import zlib
 from collections import deque
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
-from dataclasses import dataclass, replace
 from time import monotonic
 from typing import Self, cast
 from urllib.parse import parse_qsl
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from mocksite.faults import Fault, FaultLine, FaultName, apply_fault
 from mocksite.images import is_refused
@@ -32,8 +34,7 @@ _MIN_GZIP_BYTES = 1_024  # a smaller body is not worth compressing
 _MAX_LOG_ENTRIES = 100_000
 
 
-@dataclass(slots=True)
-class RequestLogEntry:
+class RequestLogEntry(Struct):
     """One request as the server saw it. Times are those of time.monotonic()."""
 
     began: float  # when its head was read

@@ -6,11 +6,13 @@ import random
 import re
 import tomllib
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 PageLayout = Literal["finance", "news"]
 
@@ -20,8 +22,7 @@ CHINA = timezone(timedelta(hours=8), "CST")
 MIN_LAG, MAX_LAG = 6, 469
 
 
-@dataclass(frozen=True, slots=True)
-class StoryText:
+class StoryText(Struct, frozen=True):
     """One written article of stories.toml: a story without an id and without times."""
 
     title: str
@@ -34,8 +35,7 @@ class StoryText:
     image: str | None  # address, without a scheme
 
 
-@dataclass(frozen=True, slots=True)
-class Edit:
+class Edit(Struct, frozen=True):
     """A change of a story, effective from `at` on."""
 
     at: int  # Unix seconds
@@ -43,8 +43,7 @@ class Edit:
     body: str | None = None  # HTML; None: unchanged
 
 
-@dataclass(frozen=True, slots=True)
-class Story:
+class Story(Struct, frozen=True):
     """One article with all its future changes: what is visible of it depends on the clock alone."""
 
     docid: str  # "nreplica0000123", [a-z]+[0-9]+

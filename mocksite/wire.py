@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import lru_cache
 from http import HTTPStatus
 from typing import Literal
 from urllib.parse import urlsplit
 
+from msgspec import Struct
 
-@dataclass(frozen=True, slots=True)
-class MockRequest:
+
+class MockRequest(Struct, frozen=True):
     method: str
     target: str  # path and query, even if the request line has a full URL: "/api/roll/get?lid=1686"
     host: str  # from the address in the request line, else from the Host header
@@ -29,16 +29,14 @@ class MockRequest:
         return f"http://{self.host}{self.target}"
 
 
-@dataclass(frozen=True, slots=True)
-class MockResponse:
+class MockResponse(Struct, frozen=True):
     status: int
     content_type: str
     body: bytes
     headers: tuple[tuple[str, str], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Delivery:
+class Delivery(Struct, frozen=True):
     """How a response is sent: bytes and pauses (float, seconds) in order, then the end of the connection."""
 
     status: int  # for the log; 0 when none is sent

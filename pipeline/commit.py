@@ -8,7 +8,8 @@ file goes, and a row is committed only after its file is on the disk. See D16 an
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from archive.model.article import Article, Post
 from archive.model.feed import Failure
@@ -20,8 +21,7 @@ WriteFiles = Callable[[Sequence[Post]], None]
 ParseFetches = Callable[[Sequence[Fetch]], Iterable[Article | Failure]]
 
 
-@dataclass(slots=True)
-class ParsedFetch:
+class ParsedFetch(Struct):
     """A fetch, its parsed response, and the decision once it is made."""
 
     fetch: Fetch

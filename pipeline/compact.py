@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from pathlib import Path
+
+from msgspec import Struct
 
 from archive.archive import Archive
 from archive.files.atomic import wrap_os_errors
@@ -36,8 +37,7 @@ from crawler.parsing.pool import ParserPool
 _BATCH_SIZE = 64  # pages in memory at a time
 
 
-@dataclass(frozen=True, slots=True)
-class Removal:
+class Removal(Struct, frozen=True):
     """A page to remove."""
 
     offset: int  # of the fetch's first record
@@ -51,8 +51,7 @@ class Removal:
         return self.size - len(self.member)
 
 
-@dataclass(frozen=True, slots=True)
-class CompactionResult:
+class CompactionResult(Struct, frozen=True):
     """Result of a compaction; of a dry run, what one would do."""
 
     files: int  # journal files with pages to remove

@@ -5,8 +5,9 @@ Live work, recovery and rebuild decide with the same code.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import PurePosixPath
+
+from msgspec.structs import replace
 
 from archive.files.hashing import sha256_of
 from archive.files.layout import history_path

@@ -7,8 +7,9 @@ itself, and the one that changed last prevails. See D143 and D144.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from archive.model.article import Article, PageFacts
 from archive.model.fetch import ArticleState, FactsChange

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
 from datetime import datetime
 from os import cpu_count
 from pathlib import Path, PurePosixPath
+
+from msgspec import Struct, field
 
 from archive.backup.storage import BackupStorage
 from archive.files import atomic, image_links
@@ -38,8 +39,7 @@ from pipeline.recovery import JournalTail
 from pipeline.reparse import ReparseOptions
 
 
-@dataclass(slots=True)
-class FollowResult:
+class FollowResult(Struct):
     """What an update has done."""
 
     sequence: int  # of the mirror's head
@@ -49,8 +49,7 @@ class FollowResult:
     missing_images: list[str] = field(default_factory=list)  # paths of images that the mirror does not have
 
 
-@dataclass(frozen=True, slots=True)
-class FollowProgress:
+class FollowProgress(Struct, frozen=True):
     """Callbacks with what is done, and all there is to do."""
 
     on_copy: Callable[[int, int], None] = lambda done, total: None  # bytes of the journal

@@ -6,9 +6,10 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, MutableSequence, Sequence, Set
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+
+from msgspec import Struct, field
 
 from archive.files import atomic
 from archive.files.folders import Folders
@@ -49,8 +50,7 @@ from pipeline.staging import StagingTree, compare, place_files, place_index
 BATCH_SIZE = 400
 
 
-@dataclass(slots=True)
-class RebuildResult:
+class RebuildResult(Struct):
     """Result of a rebuild; of a dry run, what a rebuild would do."""
 
     events: int = 0  # records of the journal
@@ -181,8 +181,7 @@ def rebuild_in(
     return result
 
 
-@dataclass(frozen=True, slots=True)
-class _StagedArchive:
+class _StagedArchive(Struct, frozen=True):
     """Files and an index in the staging folder."""
 
     result: RebuildResult

@@ -5,9 +5,10 @@ from __future__ import annotations
 import logging
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+
+from msgspec import Struct
 
 from archive.archive import Archive
 from archive.files.atomic import wrap_os_errors
@@ -90,8 +91,7 @@ def unapplied_files(root: Path, max_body: int) -> dict[str, set[str]]:
     return files
 
 
-@dataclass(frozen=True, slots=True)
-class JournalTail:
+class JournalTail(Struct, frozen=True):
     """The records of a journal that its index lacks, to be applied as live work does."""
 
     store: Store

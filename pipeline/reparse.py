@@ -9,9 +9,11 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from archive.journal.event_documents import EventKind
 from archive.journal.formatted import load_formatted
@@ -25,7 +27,6 @@ from archive.model.fetch import Fetch, JournalPosition, RawResponse
 from archive.model.formatting import Formatting
 from crawler.extract.response import parse_fetch
 from crawler.parsing.articles import unreadable
-from crawler.parsing.pickling import pickle_by_fields
 from crawler.parsing.pool import Died, ParserPool
 
 # Compressed bytes of the journal that a worker reads at a time: some hundred pages, a fifth of a second. Larger parts
@@ -33,8 +34,7 @@ from crawler.parsing.pool import Died, ParserPool
 PART_BYTES = 1 << 20
 
 
-@dataclass(frozen=True, slots=True)
-class ReparseOptions:
+class ReparseOptions(Struct, frozen=True):
     """Options for reading a journal."""
 
     max_body: int  # bytes that a page may decompress to
@@ -42,8 +42,7 @@ class ReparseOptions:
     on_progress: Callable[[int, int], None]  # called with the bytes read so far, and all of them
 
 
-@dataclass(frozen=True, slots=True)
-class ParsedEvent:
+class ParsedEvent(Struct, frozen=True):
     """An event of the journal; for a fetch, with the parsed response."""
 
     event: Event  # without the response body
@@ -51,8 +50,7 @@ class ParsedEvent:
     digest: str | None = None  # of the response body
 
 
-@dataclass(frozen=True, slots=True)
-class FormatChange:
+class FormatChange(Struct, frozen=True):
     """Settings for the files of the fetches before an event of the journal."""
 
     formatting: Formatting
@@ -160,6 +158,3 @@ def _events(part: WarcPart, change: FormatChange | None) -> Iterator[Event | str
         except ValueError:
             yield f"{message}{position.offset}"
     yield from (f"{message}{offset}" for offset in damaged)
-
-
-pickle_by_fields(ParsedEvent, Event, JournalPosition, FormatChange, Formatting)

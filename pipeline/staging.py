@@ -6,8 +6,9 @@ import errno
 import os
 import stat
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from archive.files import atomic
 from archive.files.folders import Folders
@@ -18,8 +19,7 @@ from archive.model.article import Post
 _ABSENT = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP}  # a link that leads to itself is no file
 
 
-@dataclass(frozen=True, slots=True)
-class StagingTree:
+class StagingTree(Struct, frozen=True):
     """Folder where the files of an archive are built before they are moved into place."""
 
     root: Path  # of the archive

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from archive.archive import Archive
 from archive.journal.warc_records import digest_of
@@ -23,8 +24,7 @@ MAX_QUEUED = 4 * BATCH_SIZE  # a few megabytes: a disk slower than the network m
 DISK_RETRY_SECONDS = 5.0
 
 
-@dataclass(slots=True)
-class WriteItem:
+class WriteItem(Struct):
     """A fetch on its way to disk, and the steps it has passed."""
 
     fetch: Fetch
@@ -40,8 +40,7 @@ class WriteItem:
         return self.parsed.decision if self.parsed else None
 
 
-@dataclass(frozen=True, slots=True)
-class WriterCallbacks:
+class WriterCallbacks(Struct, frozen=True):
     """Callbacks of the writer."""
 
     on_written: Callable[[Sequence[WriteItem]], None]  # each batch that is on disk

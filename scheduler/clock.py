@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+
+from msgspec import Struct
 
 # A smaller difference does not count as a change: it comes from slewing by a time daemon, or from a busy machine.
 MIN_JUMP = timedelta(seconds=10)
@@ -15,8 +16,7 @@ def _utc() -> datetime:
     return datetime.now(UTC)
 
 
-@dataclass(frozen=True, slots=True)
-class Clock:
+class Clock(Struct, frozen=True):
     """The system's clock, or one that runs faster, so that a simulated day passes in minutes."""
 
     now: Callable[[], datetime] = _utc  # the current time, timezone-aware

@@ -7,8 +7,9 @@ import logging
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+
+from msgspec import Struct
 
 from archive.archive import Archive
 from archive.backup.storage import BackupStorage, open_storage
@@ -45,8 +46,7 @@ _MIN_RETRY_DELAY, _MAX_RETRY_DELAY = timedelta(seconds=2), timedelta(minutes=5)
 STOP_TIMEOUT_SECONDS = 20.0
 
 
-@dataclass(frozen=True, slots=True)
-class MirrorSnapshot:
+class MirrorSnapshot(Struct, frozen=True):
     """The state of the journal's mirror."""
 
     age: float  # seconds for which the oldest bytes wait to be copied
@@ -212,8 +212,7 @@ def mirroring(
             logger.warning("mirror-behind reason=%r", reason)
 
 
-@dataclass(slots=True)
-class MirroredArchive:
+class MirroredArchive(Struct):
     """An open archive whose journal is copied to its mirror, if it has one."""
 
     archive: Archive

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, TypeVar
+
+from msgspec import Struct
 
 from archive.model.feed import Entry, Failure, FailureKind, HostBackoff, Poll, Validators
 from archive.model.fetch import RawResponse
@@ -27,8 +28,7 @@ T = TypeVar("T")
 _BACKED_OFF = "its host is backed off, after it refused requests or could not be reached"
 
 
-@dataclass(frozen=True, slots=True)
-class FoundFeed:
+class FoundFeed(Struct, frozen=True):
     """A list that was found at an address."""
 
     kind: Literal["rss", "sitemap"]

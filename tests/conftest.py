@@ -9,11 +9,11 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec import Struct
 
 from archive.files.layout import index_path
 from archive.index.database import Database
@@ -53,8 +53,7 @@ def mocksite() -> Iterator[MockSite]:
         yield running
 
 
-@dataclass
-class Outcome:
+class Outcome(Struct):
     """How a run of ``finarchive`` ended."""
 
     status: int

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from bench import figures
 from bench.__main__ import AIMS, FIGURES, RUNS
@@ -45,7 +45,7 @@ def test_without_a_run_nothing_is_recorded(tmp_path: Path, monkeypatch: pytest.M
 def test_the_file_has_the_figures_of_each_commit_in_order(tmp_path: Path) -> None:
     path = tmp_path / "figures.csv"
     assert figures.read(path) == []
-    later = dataclasses.replace(OLD, commit="def5678", figures={"poll": Figure("poll", 3, "ms CPU", 4.0)})
+    later = replace(OLD, commit="def5678", figures={"poll": Figure("poll", 3, "ms CPU", 4.0)})
     figures.append(path, OLD)
     figures.append(path, later)
     assert figures.read(path) == [OLD, later]
@@ -85,7 +85,7 @@ def test_a_figure_is_worse_if_it_differs_by_more_than_runs_do(figure: Figure, wo
 
 def test_an_aim_says_which_direction_is_better() -> None:
     figure = Figure("share", 0.5, "of the rate", 2.0)
-    before = dataclasses.replace(OLD, figures={"share": Figure("share", 0.8, "of the rate", 2.0)})
+    before = replace(OLD, figures={"share": Figure("share", 0.8, "of the rate", 2.0)})
     changed = figures.change(figure, before)
     assert figures.is_worse(figure, changed, Aim(0.8, is_least=True))
     assert not figures.is_worse(figure, changed, Aim(0.8))

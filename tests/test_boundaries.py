@@ -96,6 +96,7 @@ LIBRARIES = {
     "markdown_it": ("archive/files/markdown.py",),
     "markdownify": ("crawler/markup/markdown.py",),
     "markupsafe": ("web/",),
+    "msgspec": tuple(f"{package}/" for package in PACKAGES),
     "nh3": ("archive/export/html.py",),
     "opentimestamps": ("archive/proof/open_timestamps.py",),
     "paramiko": ("archive/backup/host_keys.py",),

@@ -11,7 +11,6 @@ import inspect
 import platform
 import sqlite3
 from contextlib import closing
-from dataclasses import dataclass
 from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
@@ -22,6 +21,7 @@ import pytest
 from datasette.app import Datasette
 from datasette.database import Database
 from datasette.plugins import pm
+from msgspec import Struct
 from scrapy import Request, Spider
 from scrapy.core.downloader import Downloader
 from scrapy.core.downloader.middleware import DownloaderMiddlewareManager
@@ -38,8 +38,7 @@ from tests.test_boundaries import modules, tree
 TEMPLATES = Path(__file__).parents[1] / "web" / "templates"
 
 
-@dataclass(frozen=True)
-class ApiUse:
+class ApiUse(Struct, frozen=True):
     """Names of a library that a file of ours uses."""
 
     library: str  # the distribution

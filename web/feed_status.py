@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import date, datetime
 
+from msgspec import Struct
 
-@dataclass(frozen=True, slots=True)
-class DayCoverage:
+
+class DayCoverage(Struct, frozen=True):
     """How much of a day a feed covers completely."""
 
     day: date  # in China
@@ -16,8 +16,7 @@ class DayCoverage:
     begun: bool  # False: the day ends before the feed's record begins
 
 
-@dataclass(frozen=True, slots=True)
-class GapStatus:
+class GapStatus(Struct, frozen=True):
     """A time span in which articles of a feed may have been missed."""
 
     start: datetime
@@ -27,8 +26,7 @@ class GapStatus:
     why_not: str | None  # why the gap cannot be closed, or not completely
 
 
-@dataclass(frozen=True, slots=True)
-class FeedStatus:
+class FeedStatus(Struct, frozen=True):
     """The state of a feed and the reason for it."""
 
     id: str

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, TypeAlias
+
+from msgspec import Struct, field
 
 from archive.diff.revisions import Difference
 from archive.files.paths import CHINA
@@ -40,8 +41,7 @@ class BadRequestError(WebError):
 _SPACE_FOR_PLUS = re.compile(r"(T\S+) (\d\d:?\d\d)$")
 
 
-@dataclass(frozen=True, slots=True)
-class SiteContext:
+class SiteContext(Struct, frozen=True):
     """The context of views, beside the index."""
 
     images: bool  # show stored images
@@ -59,8 +59,7 @@ class SiteContext:
     names: tuple[str, ...] = ()  # host names of the site beside localhost and 127.0.0.1
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(Struct, frozen=True):
     """The parts of a request that views use."""
 
     path: Mapping[str, str]  # named parts of the URL path, decoded
@@ -123,8 +122,7 @@ class Request:
         return int(text)
 
 
-@dataclass(frozen=True, slots=True)
-class HtmlPage:
+class HtmlPage(Struct, frozen=True):
     """A page to be rendered by a template."""
 
     template: str
@@ -132,8 +130,7 @@ class HtmlPage:
     status: int = 200
 
 
-@dataclass(frozen=True, slots=True)
-class File:
+class File(Struct, frozen=True):
     """A response of bytes."""
 
     body: bytes
@@ -146,8 +143,7 @@ class File:
         return self.content_type.startswith(("application/json", "application/atom+xml"))
 
 
-@dataclass(frozen=True, slots=True)
-class Redirect:
+class Redirect(Struct, frozen=True):
     """Another page is meant."""
 
     address: str

@@ -10,10 +10,11 @@ import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+
+from msgspec import Struct
 
 from archive.backup.snapshot import (
     OBJECTS,
@@ -50,8 +51,7 @@ from archive.model.errors import BackupError, LockedError, NotWritableError
 _FOLDERS = (HISTORY_FOLDER, IMAGES_FOLDER, MANIFESTS_FOLDER, QUARANTINE_FOLDER)
 
 
-@dataclass(slots=True)
-class BackupResult:
+class BackupResult(Struct):
     """What a backup did."""
 
     snapshot: str  # its name

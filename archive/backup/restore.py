@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Set
-from dataclasses import dataclass, field
 from pathlib import Path
+
+from msgspec import Struct, field
 
 from archive.backup.create import read_snapshot, snapshots
 from archive.backup.snapshot import BackupFile, object_path
@@ -18,8 +19,7 @@ from archive.model.errors import BackupError
 _SUFFIX = ".restoring"  # of the folder until it is complete
 
 
-@dataclass(slots=True)
-class RestoreResult:
+class RestoreResult(Struct):
     """What was restored, or checked."""
 
     snapshot: str  # its name

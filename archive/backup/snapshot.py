@@ -10,9 +10,10 @@ import gzip
 import json
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
+
+from msgspec import Struct
 
 from archive.model.errors import BackupError
 
@@ -26,8 +27,7 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 _SUFFIX = ".jsonl.gz"
 
 
-@dataclass(frozen=True, slots=True)
-class BackupFile:
+class BackupFile(Struct, frozen=True):
     """A file of a snapshot."""
 
     path: str  # relative to the archive's root, with "/"

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
 
 from archive.diff.text import DiffPiece, compare
 from archive.files.layout import revision_path
@@ -18,8 +19,7 @@ from archive.store import Store
 FACTS = ("published", "updated", "media", "url", "editor", "original_title", "keywords", "symbols", "pictures")
 
 
-@dataclass(frozen=True, slots=True)
-class Absence:
+class Absence(Struct, frozen=True):
     """A period in which the site did not have an article."""
 
     gone: str  # when a fetch first found it gone; ISO 8601, as in the index
@@ -27,8 +27,7 @@ class Absence:
     evidence: str | None  # why it counts as gone; text for people
 
 
-@dataclass(frozen=True, slots=True)
-class Difference:
+class Difference(Struct, frozen=True):
     """The result of comparing two versions."""
 
     old: Revision

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
 
+from msgspec import Struct
 from rapidfuzz.distance import Indel, Levenshtein
 
 # A token, the unit of comparison, is one of: a number with its decimal point and per cent sign; a word of a script
@@ -35,8 +35,7 @@ class DiffPart(StrEnum):
     SKIPPED = "skipped"  # unchanged and left out, because it is far from any change
 
 
-@dataclass(frozen=True, slots=True)
-class DiffPiece:
+class DiffPiece(Struct, frozen=True):
     """A span of text and its kind."""
 
     part: DiffPart

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterator
-from dataclasses import fields
 from datetime import UTC, datetime
 from operator import attrgetter
 
@@ -32,7 +31,7 @@ def to_csv(table: Table) -> Iterator[bytes]:
     row = io.StringIO(newline="")
     writer = csv.writer(row)
     row.write(_BOM)
-    names = [column.name for column in fields(table.columns)]
+    names = table.columns.__struct_fields__
     values = attrgetter(*names)
     writer.writerow(names)
     for each in table.rows:

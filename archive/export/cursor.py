@@ -6,16 +6,16 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from urllib.parse import quote, unquote
+
+from msgspec import Struct
 
 from archive.model.errors import CursorError
 
 _FORM = re.compile(r"1-(\d{1,18})-(\d{1,18})-(\d{1,18})-(\d{1,18})-([0-9a-f]{12})", re.ASCII)
 
 
-@dataclass(frozen=True, slots=True)
-class Cursor:
+class Cursor(Struct, frozen=True):
     """A state of the index: rows get increasing ids as they are committed, and no row is changed to an earlier state.
 
     Times would not do: a fetch is committed after it was made, and after a crash perhaps hours later. See D243.
@@ -36,8 +36,7 @@ class Cursor:
         return f"1-{self.version}-{self.fetch}-{self.listing}-{self.forgotten}-{self.check}"
 
 
-@dataclass(frozen=True, slots=True)
-class UnionCursor:
+class UnionCursor(Struct, frozen=True):
     """A state of several archives: a cursor for each."""
 
     cursors: Mapping[str, Cursor]  # by the name of the archive

@@ -10,9 +10,10 @@ import fcntl
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
+
+from msgspec import Struct
 
 from archive.export.folder import ensure_apart
 from archive.export.formats import DatasetChanges, PartitionedTable, Table
@@ -26,8 +27,7 @@ _MARK = ".finarchive-dataset"  # an empty file: the folder is ours. Readers pass
 _FILE = "part-0.parquet"
 
 
-@dataclass(frozen=True, slots=True)
-class WrittenMonth:
+class WrittenMonth(Struct, frozen=True):
     """The file of a month, and the export that wrote it."""
 
     month: str

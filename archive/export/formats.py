@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+
+from msgspec import Struct, field
 
 from archive.model.article import Post, Revision
 from archive.model.results import ArticlePeriod, Record
 
 
-@dataclass(frozen=True, slots=True)
-class Archived:
+class Archived(Struct, frozen=True):
     """A version of an article and its file."""
 
     revision: Revision
     data: bytes  # the file's bytes; they have the recorded sha256
 
 
-@dataclass(frozen=True, slots=True)
-class Export:
+class Export(Struct, frozen=True):
     """The articles to export."""
 
     records: Iterable[Record]  # in the order of publication, read one at a time
@@ -32,8 +31,7 @@ class Export:
     folder: Path | None = None  # where a folder of files is written
 
 
-@dataclass(frozen=True, slots=True)
-class Table:
+class Table(Struct, frozen=True):
     """Rows of one kind, read one at a time."""
 
     rows: Iterable[Record] | Iterable[ArticlePeriod]
@@ -42,16 +40,14 @@ class Table:
     warn: Callable[[str], None] = lambda message: None  # reports what a reader of the format will not get
 
 
-@dataclass(frozen=True, slots=True)
-class TableFormat:
+class TableFormat(Struct, frozen=True):
     """An output that is a table, in one stream of bytes."""
 
     write: Callable[[Table], Iterator[bytes]]
     is_binary: bool = False  # not for a terminal
 
 
-@dataclass(frozen=True, slots=True)
-class Stream:
+class Stream(Struct, frozen=True):
     """An output that is one stream of bytes, made of articles and their files."""
 
     write: Callable[[Export], Iterator[bytes]]
@@ -59,15 +55,13 @@ class Stream:
     max_limit: int | None = None  # the highest --limit; None: no bound
 
 
-@dataclass(frozen=True, slots=True)
-class Folder:
+class Folder(Struct, frozen=True):
     """An output that is a folder of files; their paths are relative to it."""
 
     write: Callable[[Export], Iterator[Post]]
 
 
-@dataclass(frozen=True, slots=True)
-class DatasetChanges:
+class DatasetChanges(Struct, frozen=True):
     """What an export has changed in a dataset: months, YYYY-MM."""
 
     written: list[str]
@@ -75,8 +69,7 @@ class DatasetChanges:
     unchanged: list[str]
 
 
-@dataclass(frozen=True, slots=True)
-class PartitionedTable:
+class PartitionedTable(Struct, frozen=True):
     """Rows by month in China, YYYY-MM, and which months have changed."""
 
     query: str  # as text; "" for all articles
@@ -85,8 +78,7 @@ class PartitionedTable:
     metadata: Mapping[str, str]  # with the cursor and the sequence of the rows
 
 
-@dataclass(frozen=True, slots=True)
-class PartitionedFormat:
+class PartitionedFormat(Struct, frozen=True):
     """An output that is a folder of tables; a later export replaces those that have changed."""
 
     write: Callable[[PartitionedTable, Path, Path], DatasetChanges]  # the folder, and the archive's root

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import fields
 from datetime import UTC, datetime
 from operator import attrgetter
 
@@ -19,7 +18,7 @@ def to_jsonl(table: Table) -> Iterator[bytes]:
 
     Characters that some programs take for the end of a line are escaped: the line separators of Unicode.
     """
-    names = [column.name for column in fields(table.columns)]
+    names = table.columns.__struct_fields__
     values = attrgetter(*names)
     for row in table.rows:
         line = json.dumps(dict(zip(names, values(row), strict=True)), ensure_ascii=False, default=_json_value)

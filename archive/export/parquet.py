@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterable, Iterator
-from dataclasses import fields
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -57,7 +56,7 @@ def column_names(columns: type[_Row]) -> list[str]:
     times, names = _SESSION_TIMES[columns], exchanges()
     sessions = [f"{time}_{name}" for time in times for name in names]
     dates = [_trade_date_column(time, name) for time in times for name in names]
-    return [*(field.name for field in fields(columns)), "tickers", *sessions, *dates]
+    return [*columns.__struct_fields__, "tickers", *sessions, *dates]
 
 
 def _trade_date_column(time: str, exchange: str) -> str:
@@ -104,7 +103,7 @@ def _schema(pyarrow: Any, columns: type[_Row]) -> Any:
 
 
 def _row(each: _Row, calendars: dict[str, Exchange]) -> dict[str, object]:
-    row: dict[str, object] = {field.name: getattr(each, field.name) for field in fields(each)}
+    row: dict[str, object] = {name: getattr(each, name) for name in each.__struct_fields__}
     row["tickers"] = [ticker_of(symbol) for symbol in each.symbols]
     for time in _SESSION_TIMES[type(each)]:
         moment: datetime | None = getattr(each, time)

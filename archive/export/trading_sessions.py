@@ -6,9 +6,10 @@ Auctions outside these hours belong to the adjacent part: docs/exports.md.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from enum import StrEnum
+
+from msgspec import Struct
 
 from archive.files.paths import CHINA
 
@@ -24,8 +25,7 @@ class SessionPart(StrEnum):
     NON_TRADING = "non-trading day"
 
 
-@dataclass(frozen=True, slots=True)
-class Hours:
+class Hours(Struct, frozen=True):
     """The hours of continuous trading, in the exchange's local time."""
 
     since: date  # the first day with these hours
@@ -35,8 +35,7 @@ class Hours:
     closes: time
 
 
-@dataclass(frozen=True, slots=True)
-class Days:
+class Days(Struct, frozen=True):
     """The days on which an exchange trades."""
 
     first: date  # earlier days are unknown
@@ -45,8 +44,7 @@ class Days:
     half: frozenset[date]  # trading days that end with the morning
 
 
-@dataclass(frozen=True, slots=True)
-class Exchange:
+class Exchange(Struct, frozen=True):
     """Trading days and hours of an exchange. Both supported exchanges use China's time."""
 
     hours: tuple[Hours, ...]  # in ascending order

@@ -8,13 +8,13 @@ revision and time, separated by tabs. Each manifest contains the hash of the pre
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 HEADING = "# finarchive manifest 1"
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(Struct, frozen=True):
     """One line of a manifest."""
 
     sha256: str  # of the file, hex

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from email.utils import format_datetime
 from functools import lru_cache
 from pathlib import PurePosixPath
@@ -16,6 +15,7 @@ from typing import Any
 
 import frontmatter
 import yaml
+from msgspec import Struct
 
 from archive.files.hashing import sha256_of
 from archive.files.local_images import with_local_images, with_original_images
@@ -81,8 +81,7 @@ def load(data: bytes) -> tuple[dict[str, Any], str]:
     return post.metadata, post.content
 
 
-@dataclass(frozen=True, slots=True)
-class Filed:
+class Filed(Struct, frozen=True):
     """The values of an article's file that the index does not have."""
 
     categories: tuple[str, ...]  # of the feed under which it was filed, outermost first

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
+
+from msgspec import Struct
 
 from archive.index.part import IndexPart
 from archive.index.statements import Row
@@ -19,8 +20,7 @@ _INSERT = """
 """  # a position after the last version comes from another index
 
 
-@dataclass(frozen=True, slots=True)
-class AlertProgress:
+class AlertProgress(Struct, frozen=True):
     """The progress of an alert at one of its addresses."""
 
     alert: str  # its name

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+
+from msgspec import Struct
 
 from archive.index import row_mapping, statements
 from archive.index.listing_changes import ListedFields, change, is_edit, is_moved
@@ -22,8 +23,7 @@ from archive.model.times import to_text, to_time
 Belonging = tuple[str, str, int]  # feed id, docid, and 1 if later polls of the feed may stop at the entry
 
 
-@dataclass(frozen=True, slots=True)
-class EntryChanges:
+class EntryChanges(Struct, frozen=True):
     """The changes that a listing brought."""
 
     new: int  # number of new entries

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
+
+from msgspec import Struct
 
 from archive.index.statements import Row
 from archive.model.feed import Entry, ListingChange
 
 
-@dataclass(frozen=True, slots=True)
-class ListedFields:
+class ListedFields(Struct, frozen=True):
     """The fields of a listing's item whose changes are recorded."""
 
     title: str  # "": no listing has one

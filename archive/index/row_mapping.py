@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
+
+from msgspec.structs import replace
 
 from archive.index.statements import Row, to_json
 from archive.model.article import ArticleImage, PageFacts, Revision, TextSource

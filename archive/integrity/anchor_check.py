@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from pathlib import Path
+
+from msgspec import Struct, field
 
 from archive.export.extras import requires_extra
 from archive.files.hashing import sha256_of
@@ -32,8 +33,7 @@ PROVEN, UNCHECKED, PENDING, RECEIPT, EARLY = "proven", "unchecked", "pending", "
 MAX_CLOCK_DIFFERENCE = timedelta(hours=2)
 
 
-@dataclass(frozen=True, slots=True)
-class Trust:
+class Trust(Struct, frozen=True):
     """What anchors are checked with. The bytes of files that the owner trusts; empty: there is none."""
 
     certificates: bytes = b""  # PEM, of time-stamping authorities
@@ -42,8 +42,7 @@ class Trust:
     roots: Mapping[str, str] = field(default_factory=dict)  # kept elsewhere: day -> sha256, hex
 
 
-@dataclass(frozen=True, slots=True)
-class CheckedAnchor:
+class CheckedAnchor(Struct, frozen=True):
     """An anchor or a signature that fits its manifest."""
 
     path: str  # relative to the archive's root
@@ -54,8 +53,7 @@ class CheckedAnchor:
     detail: str  # text for people
 
 
-@dataclass(frozen=True, slots=True)
-class ProvenDay:
+class ProvenDay(Struct, frozen=True):
     """What is proven of a day's manifest."""
 
     day: str
@@ -66,8 +64,7 @@ class ProvenDay:
     kept: str | None  # day of a root kept elsewhere that covers it
 
 
-@dataclass(frozen=True, slots=True)
-class ProofReport:
+class ProofReport(Struct, frozen=True):
     """The result of a check of all anchors."""
 
     anchors: tuple[CheckedAnchor, ...] = ()
@@ -99,8 +96,7 @@ def check_anchors(root: Path, trust: Trust) -> tuple[ProofReport, list[Problem]]
     return ProofReport(tuple(anchors), tuple(_days(manifests, anchors, kept))), problems
 
 
-@dataclass(frozen=True, slots=True)
-class _Manifest:
+class _Manifest(Struct, frozen=True):
     """A manifest without its lines: those of many years fill the memory."""
 
     path: Path

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+
+from msgspec import Struct, field
 
 from archive.archive import Archive
 from archive.files.layout import journal_path
@@ -24,8 +25,7 @@ _ADDRESSES = frozenset({"warc-target-uri", "warc-refers-to-target-uri"})
 _COPY_BYTES = 1 << 20  # copied at a time
 
 
-@dataclass(slots=True)
-class SecretsOfFile:
+class SecretsOfFile(Struct):
     """The secrets of one journal file."""
 
     path: Path

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from archive.integrity.carry_over import UNPROVEN_SQL, attached, columns_of
 
@@ -65,8 +66,7 @@ _MISSING = "the row is missing: the raw pages have it"
 MAX_ROWS = 100
 
 
-@dataclass(frozen=True, slots=True)
-class IndexDiff:
+class IndexDiff(Struct, frozen=True):
     """Rows of an index that its journal contradicts."""
 
     rows: tuple[str, ...]  # text for people, with table and key

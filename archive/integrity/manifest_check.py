@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Set
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+
+from msgspec import Struct
 
 from archive.files.hashing import sha256_of, sha256_of_file
 from archive.files.layout import index_path, journal_path, manifests_path
@@ -17,8 +18,7 @@ from archive.proof.anchor_files import parse_anchor_file
 from archive.store import Store
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(Struct, frozen=True):
     """A file or row that differs from its record."""
 
     kind: str  # missing, tampered, extra, warc, index, chain, anchor, root

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from contextlib import suppress
-from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
+
+from msgspec import Struct, field
 
 from archive.files.layout import journal_path
 from archive.integrity.manifest_check import Problem
@@ -27,8 +28,7 @@ from archive.model.errors import ArchiveError
 STEP_BYTES = 4 << 20  # of a file, between two reports of progress: some tens of milliseconds
 
 
-@dataclass(slots=True)
-class CheckedRawFile:
+class CheckedRawFile(Struct):
     """What a file of raw pages has."""
 
     name: str
@@ -103,8 +103,7 @@ def _read(path: Path, checked: CheckedRawFile) -> Iterator[int]:
     checked.damage += found
 
 
-@dataclass(slots=True)
-class RawCheck:
+class RawCheck(Struct):
     """What the files of raw pages have, and what is wrong with them."""
 
     problems: list[Problem] = field(default_factory=list)

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
+
+from msgspec import Struct, field
 
 from archive.files.layout import journal_path
 from archive.integrity.forget import with_values
@@ -28,8 +29,7 @@ _SIGHTED = OURS + EventKind.SIGHTED
 _OPTIONAL = (b"content-type", b"warc-block-digest", b"warc-payload-digest")  # gzip has a checksum of its own
 
 
-@dataclass(slots=True)
-class FileRemovals:
+class FileRemovals(Struct):
     """What forgotten articles have in one journal file."""
 
     path: Path
@@ -39,8 +39,7 @@ class FileRemovals:
     shared: list[str] = field(default_factory=list)  # docids of those whose body stays, because others have it too
 
 
-@dataclass(slots=True)
-class _Part:
+class _Part(Struct):
     """A record with its place."""
 
     begin: int
@@ -49,8 +48,7 @@ class _Part:
     record: WarcRecord
 
 
-@dataclass(slots=True)
-class _Fetch:
+class _Fetch(Struct):
     """The records of a fetch of a forgotten article."""
 
     docid: str

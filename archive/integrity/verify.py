@@ -6,11 +6,12 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
-from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from threading import Lock
 from typing import Any
+
+from msgspec import Struct, field
 
 from archive.files.hashing import sha256_of_file
 from archive.files.layout import (
@@ -39,8 +40,7 @@ _BY_A_KILL = ("tampered", "extra", "missing")
 BATCH_SIZE = 256  # files handed to the threads at a time; limits the memory for files that are read ahead
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
+class Report(Struct, frozen=True):
     """The result of a verification."""
 
     articles: int  # in the index

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
+
+from msgspec import Struct
 
 from archive.journal.document_values import (
     array,
@@ -75,8 +76,7 @@ class EventKind(StrEnum):
     REMOVED = "removed"  # stands in the place of a fetch of such an article
 
 
-@dataclass(frozen=True, slots=True)
-class SightedDocument:
+class SightedDocument(Struct, frozen=True):
     """New facts from a listing."""
 
     feed: str  # its id

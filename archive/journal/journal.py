@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from archive.journal.confirmed import load_confirmed
 from archive.journal.documents import dump_fetch, load_fetch
@@ -21,8 +23,7 @@ from archive.model.fetch import Fetch, JournalPosition
 _MAX_CACHED_ORIGINALS = 256  # bodies of this run that identical ones refer to without a query of the index
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(Struct, frozen=True):
     """One event of the journal."""
 
     position: JournalPosition

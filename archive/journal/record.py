@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
+
+from msgspec import Struct
 
 OURS = "urn:finarchive:"  # prefix of a metadata record's target; the event's kind follows
 FILLER = OURS + "filler"  # target of a record of zeros in the place of removed ones; no event
@@ -18,8 +19,7 @@ _LENGTH = re.compile(r"[0-9]{1,18}")
 _YEARS = range(1900, 9000)  # others are no times of observations, and calculations with them overflow
 
 
-@dataclass(frozen=True, slots=True)
-class WarcRecord:
+class WarcRecord(Struct, frozen=True):
     """A record whose length, date and headers are those of a record."""
 
     kind: str  # WARC-Type

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+
+from msgspec import Struct
 
 from archive.journal.document_values import array, checked, dump_time, moment, number, optional_text, text, texts
 from archive.journal.documents import Document
 
 
-@dataclass(frozen=True, slots=True)
-class Rewrite:
+class Rewrite(Struct, frozen=True):
     """A tombstone: what was removed from a journal file."""
 
     file: str  # its name
@@ -52,8 +52,7 @@ def load_rewritten(document: Any) -> Rewrite:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class ForgottenVersion:
+class ForgottenVersion(Struct, frozen=True):
     """A version of a forgotten article."""
 
     number: int
@@ -61,8 +60,7 @@ class ForgottenVersion:
     at: datetime  # when it was observed; aware
 
 
-@dataclass(frozen=True, slots=True)
-class ForgottenImage:
+class ForgottenImage(Struct, frozen=True):
     """An image that only a forgotten article had."""
 
     url: str
@@ -70,8 +68,7 @@ class ForgottenImage:
     media_type: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Forgotten:
+class Forgotten(Struct, frozen=True):
     """A tombstone: an article that was removed on request."""
 
     docid: str

@@ -10,10 +10,11 @@ import io
 import os
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from pathlib import Path
+
+from msgspec import Struct
 
 from archive.files.atomic import wrap_os_errors
 from archive.files.folders import Folders, archive_root
@@ -222,8 +223,7 @@ def read_file(
     yield from read_groups(path, start, end, lambda offset, detail: on_damage(offset))
 
 
-@dataclass(frozen=True, slots=True)
-class WarcPart:
+class WarcPart(Struct, frozen=True):
     """A byte range of a file, for the groups that begin in it; the end is excluded."""
 
     path: Path

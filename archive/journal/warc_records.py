@@ -7,10 +7,11 @@ import hashlib
 import io
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from http import HTTPStatus
 from urllib.parse import urlsplit
+
+from msgspec import Struct
 
 from archive.journal.record import OURS, WarcRecord
 from archive.model.fetch import Fetch, JournalPosition, RawResponse
@@ -27,8 +28,7 @@ _POSITION = re.compile(r"([^:/]+):([0-9]{1,18})")
 _STATUS_LINE = re.compile(r"HTTP/1\.1 (-?[0-9]{1,9})(?: .*)?", re.DOTALL)
 
 
-@dataclass(frozen=True, slots=True)
-class Group:
+class Group(Struct, frozen=True):
     """One event: the records that are written and read together."""
 
     kind: str  # the value of an EventKind
@@ -37,8 +37,7 @@ class Group:
     response: RawResponse | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Original:
+class Original(Struct, frozen=True):
     """An earlier response with the same body."""
 
     position: JournalPosition  # of its group

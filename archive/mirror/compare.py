@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from archive.backup.storage import BackupStorage
 from archive.files.atomic import wrap_os_errors
@@ -21,8 +22,7 @@ from archive.model.errors import MirrorError
 _READ_BYTES = 1 << 20
 
 
-@dataclass(slots=True)
-class Comparison:
+class Comparison(Struct):
     """What an archive and a mirror have in common."""
 
     place: str  # of the mirror

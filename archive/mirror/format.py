@@ -12,8 +12,9 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
 
 from archive.journal.groups import FILE_NAME
 from archive.model.errors import MirrorError
@@ -32,8 +33,7 @@ _PIECE = re.compile(rf"{JOURNAL}/([^/]+)/(\d{{6}})/(\d{{15}})")
 _STORED_FILE = re.compile(rf"{FILES}/[0-9a-f]{{2}}/([0-9a-f]{{64}})")
 
 
-@dataclass(frozen=True, slots=True)
-class MirroredFile:
+class MirroredFile(Struct, frozen=True):
     """What a mirror has of a journal file."""
 
     generation: int  # from 1
@@ -42,8 +42,7 @@ class MirroredFile:
     changed: int  # time of the file's last change when it was copied, nanoseconds since 1970
 
 
-@dataclass(frozen=True, slots=True)
-class Catalog:
+class Catalog(Struct, frozen=True):
     """What seldom changes in a mirror."""
 
     journal: Mapping[str, MirroredFile] = field(default_factory=dict)  # by name; without the recent files
@@ -51,8 +50,7 @@ class Catalog:
     has_links: bool = False  # the archive has second names of images, by address
 
 
-@dataclass(frozen=True, slots=True)
-class Head:
+class Head(Struct, frozen=True):
     """What a mirror has at one time."""
 
     archive: str  # id of the archive
@@ -64,8 +62,7 @@ class Head:
     lists: str | None  # sha256 of the state of all lists
 
 
-@dataclass(frozen=True, slots=True)
-class MirrorState:
+class MirrorState(Struct, frozen=True):
     """A head with its catalog."""
 
     head: Head

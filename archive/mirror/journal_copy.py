@@ -6,10 +6,12 @@ import hashlib
 import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
 from io import BufferedReader
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from archive.backup.storage import BackupStorage
 from archive.files.atomic import wrap_os_errors
@@ -27,8 +29,7 @@ _SPARE_PIECES = 16
 _READ_BYTES = 1 << 20
 
 
-@dataclass(frozen=True, slots=True)
-class CopyRequest:
+class CopyRequest(Struct, frozen=True):
     """A journal file to copy."""
 
     file: str  # its name
@@ -36,8 +37,7 @@ class CopyRequest:
     is_newest: bool  # more is appended to it
 
 
-@dataclass(slots=True)
-class _OpenFile:
+class _OpenFile(Struct):
     """A file that this process has read up to where it is copied."""
 
     inode: int

@@ -10,10 +10,12 @@ import hashlib
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
 from io import FileIO
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from archive.files.atomic import wrap_os_errors, write_posts
 from archive.files.folders import Folders
@@ -35,8 +37,7 @@ _RECORD_BYTES = 64 << 20
 _READ_BYTES = 1 << 20
 
 
-@dataclass(frozen=True, slots=True)
-class ReplicaState:
+class ReplicaState(Struct, frozen=True):
     """What a replica has."""
 
     place: str  # of its mirror, without user and password

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+
+from msgspec import Struct
 
 from archive.files.atomic import wrap_os_errors
 from archive.files.folders import Folders
@@ -16,8 +17,7 @@ from archive.model.times import to_text, to_time
 _TEMPORARY = "mirror.json"
 
 
-@dataclass(frozen=True, slots=True)
-class MirrorStatus:
+class MirrorStatus(Struct, frozen=True):
     """How a mirror is doing."""
 
     place: str  # without user and password

@@ -11,9 +11,11 @@ import secrets
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from archive.backup.snapshot import SNAPSHOTS
 from archive.backup.storage import BackupStorage, FolderStorage
@@ -49,8 +51,7 @@ _KEPT_HEADS = 4
 _HEAD_BYTES = 64 << 20
 
 
-@dataclass(slots=True)
-class MirrorPass:
+class MirrorPass(Struct):
     """What a pass has done."""
 
     pieces: int = 0  # of the journal that were written

@@ -6,10 +6,11 @@ failure: that is a :class:`archive.model.feed.Failure`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from pathlib import PurePosixPath
+
+from msgspec import Struct
 
 from archive.model.feed_values import Enclosure, Precision
 
@@ -21,8 +22,7 @@ class TextSource(StrEnum):
     FEED = "feed"  # or another list
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
+class Page(Struct, frozen=True):
     """A page as received, with its content coding removed."""
 
     url: str  # its address, after redirects
@@ -31,8 +31,7 @@ class Page:
     fetched_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class PageFacts:
+class PageFacts(Struct, frozen=True):
     """What a page itself states of its article, whatever lists state. None: it does not state the field.
 
     For an article whose text is in its list, the stocks that the list names.
@@ -46,8 +45,7 @@ class PageFacts:
     symbols: tuple[str, ...] | None = None  # the same
 
 
-@dataclass(frozen=True, slots=True)
-class Article:
+class Article(Struct, frozen=True):
     """An article as extracted from its page and its entry."""
 
     docid: str
@@ -81,16 +79,14 @@ class Article:
     raw_symbols: tuple[str, ...] = ()  # as the page and the list write them, as in files of older fetches (D224)
 
 
-@dataclass(frozen=True, slots=True)
-class ArticleImage:
+class ArticleImage(Struct, frozen=True):
     """An image in an article's text."""
 
     url: str  # absolute
     caption: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Post:
+class Post(Struct, frozen=True):
     """A file to write: an article's or an image."""
 
     path: PurePosixPath  # relative to the archive's root
@@ -100,8 +96,7 @@ class Post:
     moved_from: PurePosixPath | None = None  # where the superseded file is; None: at `path`
 
 
-@dataclass(frozen=True, slots=True)
-class Revision:
+class Revision(Struct, frozen=True):
     """One revision of an article in the index."""
 
     docid: str

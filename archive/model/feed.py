@@ -5,9 +5,10 @@ Every time is an aware datetime in UTC.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+
+from msgspec import Struct
 
 from archive.model.article import Article
 from archive.model.feed_values import Enclosure, Precision
@@ -24,8 +25,7 @@ class FailureKind(StrEnum):
     UNREADABLE = "unreadable"  # a response arrived, but its content cannot be parsed
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
+class Failure(Struct, frozen=True):
     """A failure to get an article, a listing or an item of a listing."""
 
     subject: str  # the docid, the feed's id, or the address of an image
@@ -36,8 +36,7 @@ class Failure:
     listed: Article | None = None  # the article as the feed has it, which can stand for the page
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Struct, frozen=True):
     """One article as a listing describes it."""
 
     docid: str  # Sina's document id ("mcwiwss7730811"), else 16 hex digits derived from the address
@@ -67,8 +66,7 @@ class Entry:
     stock_names: tuple[tuple[str, str], ...] = ()  # symbol and name of the stocks that the listing names
 
 
-@dataclass(frozen=True, slots=True)
-class Listing:
+class Listing(Struct, frozen=True):
     """One parsed page of a feed's list."""
 
     entries: tuple[Entry, ...]  # in the page's order
@@ -77,16 +75,14 @@ class Listing:
     is_open: bool = False  # True: a short page does not mean the end of the list
 
 
-@dataclass(frozen=True, slots=True)
-class Validators:
+class Validators(Struct, frozen=True):
     """A list's HTTP validators, for conditional requests (RFC 9110, 8.8)."""
 
     etag: str | None
     modified: str | None  # Last-Modified, as sent
 
 
-@dataclass(frozen=True, slots=True)
-class Poll:
+class Poll(Struct, frozen=True):
     """Result of one poll: a feed's list read from its newest page down."""
 
     feed: str  # the feed's id
@@ -111,16 +107,14 @@ class Poll:
         return self.entries[: self.proven]
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
+class Span(Struct, frozen=True):
     """A span of publication time, both ends included, in which the whole list is known as it was when read."""
 
     start: datetime
     end: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class BackfillPage:
+class BackfillPage(Struct, frozen=True):
     """One page of a backfill."""
 
     feed: str  # the feed's id
@@ -134,8 +128,7 @@ class BackfillPage:
     is_sweep: bool = False  # it walks over the last days, from the newest article down
 
 
-@dataclass(frozen=True, slots=True)
-class ListingChange:
+class ListingChange(Struct, frozen=True):
     """A change of an article's title or mtime in a listing."""
 
     docid: str
@@ -145,8 +138,7 @@ class ListingChange:
     retitled: bool  # True: the title changed; False: only mtime did
 
 
-@dataclass(frozen=True, slots=True)
-class Containment:
+class Containment(Struct, frozen=True):
     """What is known of whether a broad list contains the list of a feed."""
 
     feed: str  # the feed's id
@@ -164,8 +156,7 @@ class MissKind(StrEnum):
     LATE = "late"  # by the times that the site states, the article entered it later
 
 
-@dataclass(frozen=True, slots=True)
-class Miss:
+class Miss(Struct, frozen=True):
     """An article by which a list turned out not to be contained in a broad list."""
 
     feed: str  # the feed's id
@@ -174,8 +165,7 @@ class Miss:
     kind: MissKind
 
 
-@dataclass(frozen=True, slots=True)
-class ListingResult:
+class ListingResult(Struct, frozen=True):
     """The changes of the index after a poll or a backfill page."""
 
     new: int  # entries not known before
@@ -192,8 +182,7 @@ class ListingResult:
         return ListingResult(self.new + page.new, 0, first_shown=self.first_shown + page.first_shown)
 
 
-@dataclass(frozen=True, slots=True)
-class ArrivalRate:
+class ArrivalRate(Struct, frozen=True):
     """The number of articles that a feed publishes in each hour of the week, as learned so far.
 
     Slot n is the hour n of the day in China on weekdays (0-23), or the hour n - 24 at weekends (24-47). Both tuples
@@ -205,16 +194,14 @@ class ArrivalRate:
     until: datetime | None  # time of the last poll that found new articles; arrivals until then are learned
 
 
-@dataclass(frozen=True, slots=True)
-class Lateness:
+class Lateness(Struct, frozen=True):
     """How late articles enter a feed's list, as measured; see archive.index.lateness."""
 
     counts: tuple[float, ...]  # articles by bucket; old ones fade. (): nothing is measured
     until: datetime | None  # time of the last measurement
 
 
-@dataclass(frozen=True, slots=True)
-class Unlisting:
+class Unlisting(Struct, frozen=True):
     """An entry that left a feed's list while its neighbours stayed."""
 
     docid: str
@@ -222,8 +209,7 @@ class Unlisting:
     older: str  # docid of the next older one
 
 
-@dataclass(frozen=True, slots=True)
-class PendingEntry:
+class PendingEntry(Struct, frozen=True):
     """An entry whose article is due: for its first fetch, a retry or a recheck."""
 
     entry: Entry  # as listed now
@@ -235,16 +221,14 @@ class PendingEntry:
     revision: int = 0  # number of its newest revision; 0: not archived yet
 
 
-@dataclass(frozen=True, slots=True)
-class Filing:
+class Filing(Struct, frozen=True):
     """The categories and the author under which a feed files its articles."""
 
     categories: tuple[str, ...]  # outermost first; they name the folders too
     author: str
 
 
-@dataclass(frozen=True, slots=True)
-class Gap:
+class Gap(Struct, frozen=True):
     """A span of publication time in which a feed may have listed articles that no poll read."""
 
     feed: str  # the feed's id
@@ -254,8 +238,7 @@ class Gap:
     evidence: str | None = None  # why they count as lost
 
 
-@dataclass(frozen=True, slots=True)
-class HostBackoff:
+class HostBackoff(Struct, frozen=True):
     """A host that gets no requests for a while."""
 
     host: str
@@ -266,8 +249,7 @@ class HostBackoff:
     kind: FailureKind = FailureKind.BLOCKED  # BLOCKED: the host refuses; TEMPORARY: it is down or unreachable
 
 
-@dataclass(frozen=True, slots=True)
-class FeedHistory:
+class FeedHistory(Struct, frozen=True):
     """A feed's record of polls. Counts are of entries that belong to it."""
 
     feed: str  # the feed's id
@@ -286,8 +268,7 @@ class FeedHistory:
     moved_to: str | None = None  # where the list's address redirects permanently
 
 
-@dataclass(frozen=True, slots=True)
-class Counts:
+class Counts(Struct, frozen=True):
     """Number of entries by state."""
 
     entries: int = 0

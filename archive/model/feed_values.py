@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
 
 
 class Precision(StrEnum):
@@ -13,8 +14,7 @@ class Precision(StrEnum):
     DAY = "day"  # only its day
 
 
-@dataclass(frozen=True, slots=True)
-class Enclosure:
+class Enclosure(Struct, frozen=True):
     """A file that a feed attaches to an item, for example a podcast (RSS ``enclosure``, Atom ``rel="enclosure"``)."""
 
     url: str  # absolute

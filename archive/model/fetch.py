@@ -6,18 +6,19 @@ Every time is an aware datetime in UTC.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
+
+from msgspec import Struct, field
+from msgspec.structs import force_setattr
 
 from archive.model.article import Article, PageFacts, Post, Revision
 from archive.model.feed import Failure, FailureKind, Filing, PendingEntry
 from archive.model.secrets import without_credentials, without_secrets
 
 
-@dataclass(frozen=True, slots=True)
-class RawResponse:
+class RawResponse(Struct, frozen=True):
     """An HTTP response as the server sent it, except for secrets: those that it is made with are removed (D180)."""
 
     url: str  # of the last request, after redirects
@@ -28,21 +29,19 @@ class RawResponse:
     stated_length: bool = True  # False: the body ended with the connection, so it may be truncated
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "url", without_credentials(self.url))
-        object.__setattr__(self, "headers", without_secrets(self.headers))
-        object.__setattr__(self, "request_headers", without_secrets(self.request_headers))
+        force_setattr(self, "url", without_credentials(self.url))
+        force_setattr(self, "headers", without_secrets(self.headers))
+        force_setattr(self, "request_headers", without_secrets(self.request_headers))
 
 
-@dataclass(frozen=True, slots=True)
-class JournalPosition:
+class JournalPosition(Struct, frozen=True):
     """Position of a record in the journal."""
 
     file: str  # its name
     offset: int  # bytes from the start of the file
 
 
-@dataclass(frozen=True, slots=True)
-class ArchiveRules:
+class ArchiveRules(Struct, frozen=True):
     """The settings that decide an article's file and when the article is rechecked."""
 
     profile: str  # archive.profile
@@ -54,8 +53,7 @@ class ArchiveRules:
     local_images: bool = False  # archive.images is "local"; absent in journal documents where it is not
 
 
-@dataclass(frozen=True, slots=True)
-class Confirmation:
+class Confirmation(Struct, frozen=True):
     """What stays of a page that confirmed the newest version, once it is older than archive.raw_keep. See D210."""
 
     status: int  # the HTTP status
@@ -70,8 +68,7 @@ class Confirmation:
 DECISION_RULE = 6
 
 
-@dataclass(frozen=True, slots=True)
-class Fetch:
+class Fetch(Struct, frozen=True):
     """One attempt to get an article, with everything needed to parse its response again."""
 
     at: datetime  # when the response was complete, or the attempt failed
@@ -102,8 +99,7 @@ class Outcome(StrEnum):
     FAILED = "failed"  # no article was obtained
 
 
-@dataclass(frozen=True, slots=True)
-class FactsChange:
+class FactsChange(Struct, frozen=True):
     """A change of the facts of a version while its text stayed."""
 
     step: int  # 1 for the first change of the version
@@ -115,8 +111,7 @@ class FactsChange:
     symbols: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(Struct, frozen=True):
     """The changes of the archive after a fetch."""
 
     fetch: Fetch
@@ -137,8 +132,7 @@ class Decision:
     idle_until: datetime | None = None  # no recheck before: many fetches in a row found no change; None: no delay
 
 
-@dataclass(frozen=True, slots=True)
-class Observation:
+class Observation(Struct, frozen=True):
     """A fetch in the index."""
 
     docid: str
@@ -157,8 +151,7 @@ def fingerprint_rule(fingerprint: str) -> str:
     return fingerprint.partition(":")[0]
 
 
-@dataclass(frozen=True, slots=True)
-class ArticleState:
+class ArticleState(Struct, frozen=True):
     """State of an archived article in the index, for the decision on a recheck."""
 
     revision: Revision  # the newest one, with its facts as they changed since

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from archive.model.feed import Filing
 from archive.model.fetch import ArchiveRules, Fetch
@@ -12,8 +14,7 @@ from archive.model.fetch import ArchiveRules, Fetch
 _LOCAL_IMAGES = ", local images"  # after the body, in what the index records
 
 
-@dataclass(frozen=True, slots=True)
-class Formatting:
+class Formatting(Struct, frozen=True):
     """Settings for the files of all articles that were fetched before; see `rebuild --as-configured`."""
 
     profile: str  # archive.profile

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 
-@dataclass(frozen=True, slots=True)
-class Identities:
+class Identities(Struct, frozen=True):
     """What the index knows of the items of a feed."""
 
     guids: Mapping[str, tuple[str, str]] = field(default_factory=dict)  # guid -> docid and address
@@ -15,8 +15,7 @@ class Identities:
     docids: frozenset[str] = frozenset()  # those of the digests asked for that are docids
 
 
-@dataclass(frozen=True, slots=True)
-class IdentityQuery:
+class IdentityQuery(Struct, frozen=True):
     """What the index must be asked about a page of a list."""
 
     guids: tuple[str, ...]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
+
+from msgspec import Struct
 
 from archive.model.feed import Failure
 
@@ -19,8 +20,7 @@ IMAGE_EXTENSIONS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class QueuedImage:
+class QueuedImage(Struct, frozen=True):
     """An image that is due for download."""
 
     url: str  # absolute, as in the article
@@ -29,8 +29,7 @@ class QueuedImage:
     first_seen: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class StoredImage:
+class StoredImage(Struct, frozen=True):
     """An image whose file is on the disk; see :func:`archive.files.layout.image_path`."""
 
     url: str
@@ -40,8 +39,7 @@ class StoredImage:
     size: int  # bytes
 
 
-@dataclass(frozen=True, slots=True)
-class FailedImage:
+class FailedImage(Struct, frozen=True):
     """An image whose download failed."""
 
     failure: Failure  # its subject is the address
@@ -49,8 +47,7 @@ class FailedImage:
     due: datetime | None  # when it is retried; None: it is parked
 
 
-@dataclass(frozen=True, slots=True)
-class ImageCounts:
+class ImageCounts(Struct, frozen=True):
     """Number of images by state. An image is one address."""
 
     kept: int = 0  # stored

@@ -6,10 +6,11 @@ Every time is an aware datetime in UTC. "As of" means as known at the time of th
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
+
+from msgspec import Struct, field
 
 from archive.model.article import TextSource
 from archive.model.feed_values import Precision
@@ -17,8 +18,7 @@ from archive.model.feed_values import Precision
 Mark = tuple[int, int]  # a match of a search term: start and end, in characters; the end is excluded
 
 
-@dataclass(frozen=True, slots=True)
-class Hit:
+class Hit(Struct, frozen=True):
     """An article in a search result, as of the query's time."""
 
     docid: str
@@ -39,8 +39,7 @@ class Hit:
     feed_names: tuple[str, ...] = ()  # of its feeds, in their order
 
 
-@dataclass(frozen=True, slots=True)
-class StockName:
+class StockName(Struct, frozen=True):
     """A name that a stock has or had."""
 
     name: str
@@ -48,8 +47,7 @@ class StockName:
     last_seen: datetime  # and last
 
 
-@dataclass(frozen=True, slots=True)
-class HourCount:
+class HourCount(Struct, frozen=True):
     """Number of articles published in one hour."""
 
     hour: datetime  # its begin
@@ -57,8 +55,7 @@ class HourCount:
     articles: int
 
 
-@dataclass(frozen=True, slots=True)
-class Facets:
+class Facets(Struct, frozen=True):
     """The most frequent values among the articles of a search result, with their counts, most frequent first."""
 
     articles: int  # number of articles counted
@@ -69,8 +66,7 @@ class Facets:
     days: tuple[tuple[str, int], ...]  # of publication, in China, YYYY-MM-DD; the latest first
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(Struct, frozen=True):
     """An article in an export: everything that was known of it as of the query's time."""
 
     docid: str
@@ -105,8 +101,7 @@ class Record:
     images: tuple[str, ...] = ()  # paths of the files of its kept images, relative to the archive's root
 
 
-@dataclass(frozen=True, slots=True)
-class ArticlePeriod:
+class ArticlePeriod(Struct, frozen=True):
     """What was known of an article from one observation to the next. See archive.search.periods."""
 
     docid: str
@@ -142,8 +137,7 @@ class ArticlePeriod:
     sequence: int  # of the export: of two rows with one key, the one with the larger number counts
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(Struct, frozen=True):
     """A new revision in the changefeed."""
 
     position: int  # among all revisions, in the order of their commits
@@ -176,8 +170,7 @@ class ChangeKind(StrEnum):
     UNLISTED = "unlisted"  # it left a list, and its neighbours stayed
 
 
-@dataclass(frozen=True, slots=True)
-class ArticleChange:
+class ArticleChange(Struct, frozen=True):
     """A change of an article that is in the archive."""
 
     cursor: str  # its place among all changes
@@ -199,8 +192,7 @@ class ArticleChange:
     symbols: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class ChangesPage:
+class ChangesPage(Struct, frozen=True):
     """Some changes, the newest first."""
 
     changes: tuple[ArticleChange, ...]

@@ -7,9 +7,10 @@ The anchor rfc3161-0123456789ab of 2026-09-29.tsv is 2026-09-29.rfc3161-01234567
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+
+from msgspec import Struct
 
 RFC3161, OPENTIMESTAMPS, GIT, COMMAND, MINISIGN = "rfc3161", "opentimestamps", "git", "command", "minisign"
 # Kind -> extension: those of the tools that check the file, or JSON.
@@ -20,8 +21,7 @@ MAX_BYTES = 1024 * 1024
 _NAME = re.compile(r"(\d{4}-\d\d-\d\d)\.(?:(([a-z0-9]+)-[0-9a-f]{12})\.([a-z]+)|tsv\.minisig)", re.ASCII)
 
 
-@dataclass(frozen=True, slots=True)
-class AnchorFile:
+class AnchorFile(Struct, frozen=True):
     """An anchor, or a signature, of a manifest."""
 
     path: Path

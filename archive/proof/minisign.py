@@ -9,10 +9,10 @@ import base64
 import binascii
 import hashlib
 import os
-from dataclasses import dataclass, field
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from msgspec import Struct
 
 from archive.model.errors import ProofError
 
@@ -23,8 +23,7 @@ _ID, _SEED = 8, 32  # bytes
 _PUBLIC_BYTES, _SECRET_BYTES, _SIGNATURE_BYTES = 42, 158, 74
 
 
-@dataclass(frozen=True, slots=True)
-class PublicKey:
+class PublicKey(Struct, frozen=True):
     """A public key."""
 
     number: bytes  # 8 bytes, which signatures name
@@ -36,12 +35,14 @@ class PublicKey:
         return self.number[::-1].hex().upper()
 
 
-@dataclass(frozen=True, slots=True)
-class SecretKey:
+class SecretKey(Struct, frozen=True):
     """A secret key."""
 
     public: PublicKey
-    seed: bytes = field(repr=False)  # Ed25519, 32 bytes
+    seed: bytes  # Ed25519, 32 bytes
+
+    def __repr__(self) -> str:
+        return f"SecretKey(public={self.public!r})"  # without the seed
 
 
 def generate_key() -> SecretKey:

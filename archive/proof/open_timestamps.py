@@ -12,9 +12,9 @@ import re
 import struct
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from msgspec import Struct
 from opentimestamps.calendar import DEFAULT_AGGREGATORS, DEFAULT_CALENDAR_WHITELIST
 from opentimestamps.core.notary import BitcoinBlockHeaderAttestation, PendingAttestation
 from opentimestamps.core.op import OpAppend, OpSHA256
@@ -32,8 +32,7 @@ MAX_HEIGHT = 2**32  # of a block: 80,000 years. A larger number is nonsense that
 _HEADER = struct.Struct("<4s32s32sIII")  # version, previous block, Merkle root, time, target, nonce
 
 
-@dataclass(frozen=True, slots=True)
-class CalendarProof:
+class CalendarProof(Struct, frozen=True):
     """What a proof says."""
 
     root: str  # the sha256 that it is about, hex

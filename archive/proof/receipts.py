@@ -7,16 +7,17 @@ does, or whoever got the root from the command (D154).
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
 from datetime import datetime
 
+from msgspec import Struct
+
 from archive.model.errors import ProofError
+from archive.records import as_dict
 
 _HEADING = "finarchive anchor 1"
 
 
-@dataclass(frozen=True, slots=True)
-class Receipt:
+class Receipt(Struct, frozen=True):
     """The receipt of an anchored root."""
 
     day: str  # of the manifest
@@ -30,7 +31,7 @@ class Receipt:
 
 def write_receipt(receipt: Receipt) -> bytes:
     """Return a receipt as JSON on several lines."""
-    values = {key: value for key, value in asdict(receipt).items() if value}
+    values = {key: value for key, value in as_dict(receipt).items() if value}
     return (json.dumps({"format": _HEADING, **values}, ensure_ascii=False, indent=1) + "\n").encode()
 
 

@@ -5,10 +5,10 @@ A token says that an authority saw the sha256 of a manifest at a time. ``openssl
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from cryptography.x509 import Certificate, load_pem_x509_certificates
+from msgspec import Struct
 from rfc3161_client import (
     HashAlgorithm,
     TimestampRequestBuilder,
@@ -23,8 +23,7 @@ from archive.model.errors import ProofError
 _SHA256 = "2.16.840.1.101.3.4.2.1"  # its object identifier, of RFC 8017
 
 
-@dataclass(frozen=True, slots=True)
-class TimeStampRequest:
+class TimeStampRequest(Struct, frozen=True):
     """A request to a time-stamping authority."""
 
     data: bytes  # DER

@@ -6,8 +6,9 @@ Nothing that a user typed becomes SQL: phrases contain only letters and digits, 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
+
+from msgspec import Struct, field
 
 from archive.model.times import to_text
 from archive.query.nodes import (
@@ -56,8 +57,7 @@ _RECORDED = {
 _TEXT_COLUMNS = "{text title} : "
 
 
-@dataclass(slots=True)
-class CompiledQuery:
+class CompiledQuery(Struct):
     """A query as FTS5 and SQL."""
 
     match: str | None = None  # the FTS5 expression; None: no condition on words

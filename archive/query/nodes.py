@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, TypeAlias
 
+from msgspec import Struct
 
-@dataclass(frozen=True, slots=True)
-class Term:
+
+class Term(Struct, frozen=True):
     """The title or the text contains it."""
 
     text: str  # as typed, without quotation marks, = and *
@@ -19,47 +19,41 @@ class Term:
     beginnings: tuple[str, ...] = ()  # likewise, without the single characters that the text ends with
 
 
-@dataclass(frozen=True, slots=True)
-class MediaFilter:
+class MediaFilter(Struct, frozen=True):
     """The name of the medium contains it."""
 
     phrase: str  # FTS5 syntax
-    text: str = field(default="", compare=False)  # as typed
+    text: str = ""  # as typed
     exact: bool = False  # as for a term
     others: tuple[str, ...] = ()  # likewise
 
 
-@dataclass(frozen=True, slots=True)
-class SymbolFilter:
+class SymbolFilter(Struct, frozen=True):
     """The article names a stock with this symbol, or with these letters or digits in its symbol."""
 
     phrase: str  # FTS5 syntax
 
 
-@dataclass(frozen=True, slots=True)
-class StockNameFilter:
+class StockNameFilter(Struct, frozen=True):
     """The article names a stock that has or had this name. It is replaced by symbols before a query is compiled."""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class FeedFilter:
+class FeedFilter(Struct, frozen=True):
     """The article belongs to a feed."""
 
     feed: str  # its id; of a query that is not resolved, or its name
 
 
-@dataclass(frozen=True, slots=True)
-class DateFilter:
+class DateFilter(Struct, frozen=True):
     """The article was published between two times, both included."""
 
     since: datetime | None = None  # aware; None: no lower bound
     until: datetime | None = None  # aware; None: no upper bound
 
 
-@dataclass(frozen=True, slots=True)
-class RecordedFilter:
+class RecordedFilter(Struct, frozen=True):
     """Something was recorded between two times, both included.
 
     ``first_seen``: a list named the article for the first time. ``observed``: its newest version was fetched.
@@ -70,8 +64,7 @@ class RecordedFilter:
     until: datetime | None = None  # aware; None: no upper bound
 
 
-@dataclass(frozen=True, slots=True)
-class MarkFilter:
+class MarkFilter(Struct, frozen=True):
     """The article has a mark.
 
     ``revised``: it has more than one version. ``gone``: the site no longer has it. ``moved``: its address shows
@@ -81,22 +74,19 @@ class MarkFilter:
     mark: Literal["revised", "gone", "moved"]
 
 
-@dataclass(frozen=True, slots=True)
-class Not:
+class Not(Struct, frozen=True):
     """The operand does not match."""
 
     what: Query
 
 
-@dataclass(frozen=True, slots=True)
-class And:
+class And(Struct, frozen=True):
     """All operands match; without operands, always true."""
 
     of: tuple[Query, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Or:
+class Or(Struct, frozen=True):
     """At least one operand matches; without operands, never true."""
 
     of: tuple[Query, ...]

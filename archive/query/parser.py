@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from difflib import get_close_matches
 from typing import Literal, cast
+
+from msgspec import Struct
 
 from archive.model.symbols import symbol_of
 from archive.query.dates import parse_span, parse_time
@@ -97,8 +98,7 @@ def symbol_filter(text: str) -> Query:
     return _words("symbol", text, f"symbol:{text}", is_quoted=True)
 
 
-@dataclass(frozen=True, slots=True)
-class QueryToken:
+class QueryToken(Struct, frozen=True):
     """A part of a query."""
 
     kind: str  # "(", ")", "AND", "OR", "NOT", or "" for a term or filter

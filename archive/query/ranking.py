@@ -6,8 +6,9 @@ import math
 import re
 from bisect import bisect_left
 from collections.abc import Sequence
-from dataclasses import dataclass
 from operator import add
+
+from msgspec import Struct
 
 from archive.model.results import Mark
 from archive.query.nodes import Term
@@ -24,16 +25,14 @@ _CHARACTERS_BEFORE = 20  # of a snippet, before its first match
 _SPACE = re.compile(r"\s+")
 
 
-@dataclass(frozen=True, slots=True)
-class WeightedTerm:
+class WeightedTerm(Struct, frozen=True):
     """A search term with its weight."""
 
     pattern: re.Pattern[str]  # for texts in lower case
     weight: float  # inverse document frequency: higher for rarer terms
 
 
-@dataclass(frozen=True, slots=True)
-class TermMatches:
+class TermMatches(Struct, frozen=True):
     """The places of all terms in a revision."""
 
     title: str  # as the marks count its characters: as written, or normalized

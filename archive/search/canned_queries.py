@@ -5,11 +5,10 @@ The web view offers them beside the tables. The parameters are bound, not insert
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class CannedQuery:
+class CannedQuery(Struct, frozen=True):
     """A query of the current index."""
 
     name: str  # part of its URL

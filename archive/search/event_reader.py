@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
+
+from msgspec import Struct
 
 from archive.export.cursor import Cursor
 from archive.files.paths import CHINA
@@ -74,8 +75,7 @@ _DOCIDS_BETWEEN = f"""
 _SELECT_HOURS = f"SELECT DISTINCT substr(time, 1, 13) AS hour FROM ({_TIMES})"  # noqa: S608 - of constants
 
 
-@dataclass(frozen=True, slots=True)
-class PeriodsCursor:
+class PeriodsCursor(Struct, frozen=True):
     """The cursor of an index, and how far its listings and those of other indexes had come then."""
 
     own: Cursor

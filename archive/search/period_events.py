@@ -7,8 +7,10 @@ deletion, a return. It ends when the next one begins.
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
 from datetime import datetime
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from archive.export.cursor import Cursor
 from archive.files.paths import CHINA
@@ -18,8 +20,7 @@ _SEEN = (Outcome.FIRST, Outcome.REVISED, Outcome.SAME)
 _END = "~"  # sorts after every time
 
 
-@dataclass(frozen=True, slots=True)
-class SearchableVersion:
+class SearchableVersion(Struct, frozen=True):
     """A row of ``searchable``. Times are texts as in the index."""
 
     id: int
@@ -30,8 +31,7 @@ class SearchableVersion:
     until: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class FactsStep:
+class FactsStep(Struct, frozen=True):
     """A row of ``facts``."""
 
     number: int  # of the version
@@ -40,8 +40,7 @@ class FactsStep:
     fetch: int  # id of the fetch that brought it
 
 
-@dataclass(frozen=True, slots=True)
-class FeedSighting:
+class FeedSighting(Struct, frozen=True):
     """A row of ``listings``."""
 
     id: int
@@ -49,8 +48,7 @@ class FeedSighting:
     seen: str  # "": before such times were recorded
 
 
-@dataclass(frozen=True, slots=True)
-class FetchOutcome:
+class FetchOutcome(Struct, frozen=True):
     """A row of ``observations``."""
 
     id: int
@@ -60,8 +58,7 @@ class FetchOutcome:
     moved_to: str | None  # docid of the other article that the address showed
 
 
-@dataclass(frozen=True, slots=True)
-class Period:
+class Period(Struct, frozen=True):
     """What was known of an article from ``start`` on, until ``end``."""
 
     start: str
@@ -75,8 +72,7 @@ class Period:
     moved_to: str | None  # docid of the other article that its address shows
 
 
-@dataclass(slots=True)
-class ArticleEvents:
+class ArticleEvents(Struct):
     """Everything that was observed of an article, each kind in the order of its ids; fetches by time."""
 
     versions: list[SearchableVersion] = field(default_factory=list)
@@ -144,8 +140,7 @@ class ArticleEvents:
         return tuple(sorted(each.feed for each in self.listings if each.seen <= time))
 
 
-@dataclass(frozen=True, slots=True)
-class ChangedPeriod:
+class ChangedPeriod(Struct, frozen=True):
     """A period of an article that is not as it was at a cursor."""
 
     docid: str

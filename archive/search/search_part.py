@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
+
+from msgspec import Struct
 
 from archive.index import statements
 from archive.index.coverage import CoverageIndex
@@ -55,8 +56,7 @@ _SELECT_VERSION = """
 _FEED_COLUMNS = ("published_text", "precision", "published_note", "text_from", "text_note")
 
 
-@dataclass(frozen=True, slots=True)
-class ResolvedQuery:
+class ResolvedQuery(Struct, frozen=True):
     """A query, compiled for one index."""
 
     conditions: CompiledQuery

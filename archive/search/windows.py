@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from archive.index import statements
 from archive.index.database import Database
@@ -27,8 +28,7 @@ _DAYS = """
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Window:
+class Window(Struct, frozen=True):
     """The versions that were published on some days. The ranges of ids contain some other versions too."""
 
     first: str  # the earliest publication time, or a text that sorts before it

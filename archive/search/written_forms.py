@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from archive.index.database import Database
 from archive.query.nodes import MediaFilter, Term

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import replace
 from datetime import datetime
 from itertools import groupby
 from typing import NamedTuple, Self
+
+from msgspec.structs import replace
 
 from archive.model.results import ArticleChange, ChangeKind, ChangesPage
 from archive.query.nodes import Query

@@ -12,15 +12,17 @@ import json
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
 from pathlib import Path
+
+from msgspec import Struct
+
+from archive.records import as_dict
 
 # Part -> its share of the time. Each is a module with `run`, as `bench.torture.part.Run` says.
 SHARES = {"kills": 12, "failing_operations": 5, "power_loss": 4, "hostile_answers": 7, "fuzz": 8}
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
+class Result(Struct, frozen=True):
     """What a part did."""
 
     part: str
@@ -65,7 +67,7 @@ def main() -> int:
     results = torture(parts, options.seconds, options.seed, lambda line: print(line, file=sys.stderr, flush=True))
     print("\n".join(table(results)))
     if options.json:
-        figures = {"seed": options.seed, "parts": [asdict(each) for each in results]}
+        figures = {"seed": options.seed, "parts": [as_dict(each) for each in results]}
         options.json.write_text(json.dumps(figures, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
     return any(each.failures for each in results)
 

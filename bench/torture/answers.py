@@ -9,8 +9,9 @@ from __future__ import annotations
 import gzip
 import zlib
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from typing import Literal
+
+from msgspec import Struct
 
 from mocksite.wire import packed_spaces
 
@@ -22,8 +23,7 @@ STALL = 60.0  # seconds, longer than any limit
 MIB = 2**20
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Struct, frozen=True):
     """A hostile answer, and in place of what it is sent."""
 
     name: str

@@ -12,15 +12,15 @@ import os
 import random
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
+
+from msgspec import Struct, field
 
 _HEAD = struct.Struct("<c7xQQIIII")
 SECTORS = (512, 4096)  # sizes in which a disk tears a write
 
 
-@dataclass(frozen=True, slots=True)
-class Operation:
+class Operation(Struct, frozen=True):
     """A recorded operation; bench/torture/recorder.c lists the kinds."""
 
     kind: str
@@ -44,8 +44,7 @@ def read_record(record: bytes) -> Iterator[Operation]:
         yield Operation(kind.decode(), inode, number, os.fsdecode(parts[0]), os.fsdecode(parts[1]), parts[2])
 
 
-@dataclass(eq=False, slots=True)
-class File:
+class File(Struct, eq=False):
     """A file: its bytes on the disk, and the changes that are not synced."""
 
     data: bytearray = field(default_factory=bytearray)
@@ -58,16 +57,14 @@ class File:
         self.pending.clear()
 
 
-@dataclass(eq=False, slots=True)
-class Change:
+class Change(Struct, eq=False):
     """A change of names in one folder; None for a name that goes."""
 
     names: dict[str, Node | None]
     other: tuple[Folder, Change] | None = None  # of a rename from a folder: the new name in the other folder
 
 
-@dataclass(eq=False, slots=True)
-class Folder:
+class Folder(Struct, eq=False):
     """A folder: its names on the disk, those that the process sees, and the changes that are not synced."""
 
     names: dict[str, Node] = field(default_factory=dict)
@@ -206,8 +203,7 @@ class Disk:
         return [node for node in self._inodes.values() if isinstance(node, Folder)]
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
+class Choice(Struct, frozen=True):
     """Which changes are on the disk although nobody synced them.
 
     :param share: of the changes; 0 for none, 1 for all

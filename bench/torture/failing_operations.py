@@ -22,9 +22,10 @@ import tempfile
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
+
+from msgspec import Struct
 
 from bench.torture.failing_home import FailingHome
 from mocksite.server import MockSite
@@ -46,8 +47,7 @@ class NoCompilerError(Exception):
     """There is no C compiler, so nothing can be preloaded."""
 
 
-@dataclass(frozen=True, slots=True)
-class Case:
+class Case(Struct, frozen=True):
     """One fault."""
 
     command: str

@@ -16,8 +16,9 @@ import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from bench.torture import part
 from bench.torture.fuzz_targets import TARGETS
@@ -29,8 +30,7 @@ START_SECONDS = 60.0  # until the first input
 MAX_FAILURES = 5  # of a target; it is not tried further
 
 
-@dataclass(slots=True)
-class Fuzzing:
+class Fuzzing(Struct):
     """One target's inputs so far, and its failures."""
 
     name: str

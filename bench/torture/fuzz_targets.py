@@ -10,9 +10,11 @@ import socket
 import tarfile
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from archive.files.layout import inner_path, journal_path
 from archive.files.post import PROFILES
@@ -48,8 +50,7 @@ MAX_BODY = 8 * 2**20
 ANSWER_SECONDS = 15.0  # of the control socket; a request must be complete after ten
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(Struct, frozen=True):
     """Inputs to begin with, and the check of an input."""
 
     corpus: list[bytes]

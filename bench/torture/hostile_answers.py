@@ -17,8 +17,10 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
 from pathlib import Path
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from bench.torture import part
 from bench.torture.answers import Answer, http_answers
@@ -51,8 +53,7 @@ recheck = []
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Case:
+class Case(Struct, frozen=True):
     """One hostile answer in one place."""
 
     answer: Answer

@@ -21,8 +21,9 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from pathlib import Path
+
+from msgspec import Struct, field
 
 from bench.torture import part
 from bench.torture.life import Life
@@ -43,8 +44,7 @@ END_SECONDS = 60.0  # for a command to end, after its child was killed
 ORPHAN_SECONDS = 10.0  # for the children of a killed process to end
 
 
-@dataclass
-class Tally:
+class Tally(Struct):
     """What was done so far, by all workers."""
 
     kills: Counter[str] = field(default_factory=Counter)  # by command; "... child" for those of a child process

@@ -7,10 +7,11 @@ import random
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from archive.files.paths import CHINA
 from mocksite.server import MockSite

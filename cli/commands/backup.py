@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
 
 import click
@@ -10,6 +9,7 @@ import click
 from archive.backup.create import create_backup, snapshots
 from archive.backup.restore import check_backup
 from archive.backup.storage import BackupStorage, FolderStorage, open_storage
+from archive.records import as_dict
 from cli.context import CommandContext, CommandError
 from cli.options import existing_root, json_option, print_json
 from cli.output.backup import count_progress, show_backup, show_checked, show_snapshots
@@ -59,7 +59,7 @@ def backup_command(
     with count_progress("backing up", quiet=as_json or context.is_quiet) as on_progress:
         result = create_backup(root, storage, context.now(), keep=keep, on_progress=on_progress)
     if as_json:
-        print_json(asdict(result))
+        print_json(as_dict(result))
     elif not context.is_quiet:
         show_backup(result, storage.place)
     return Exit.DONE
@@ -81,7 +81,7 @@ def _check(context: CommandContext, storage: BackupStorage, name: str, *, as_jso
     with files_progress("verifying", quiet=as_json or context.is_quiet) as on_progress:
         result = check_backup(storage, name, on_progress)
     if as_json:
-        print_json(asdict(result))
+        print_json(as_dict(result))
     else:
         show_checked(result, storage.place)
     return Exit.PROBLEMS if result.damaged else Exit.DONE

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-
 import click
 
+from archive.records import as_dict
 from cli.context import CommandContext
 from cli.options import SubcommandGroup, cluster_address, cluster_option, extra_needed, json_option, print_json
 from cli.output.cluster import show_cluster
@@ -66,7 +65,7 @@ def status_command(context: CommandContext, dsn: str | None, as_json: bool) -> E
     mirror = None if dsn else report_mirror(context.settings, context.now())
     replica = None if dsn else report_replica(context.settings)
     if as_json:
-        print_json(asdict(status) | {"mirror": mirror and plain(mirror), "replica": replica})
+        print_json(as_dict(status) | {"mirror": mirror and plain(mirror), "replica": replica})
     else:
         show_cluster(status)
         show_mirror(stdout_console(), mirror, replica)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-
 import click
 
 from archive.files.replica_mark import refuse_replica
+from archive.records import as_dict
 from cli.context import CommandContext
 from cli.options import existing_root, json_option, print_json
 from cli.output.console import bytes_progress
@@ -44,7 +43,7 @@ def rebuild_command(context: CommandContext, dry_run: bool, as_configured: bool,
             on_progress=on_progress,
         )
     if as_json:
-        print_json(asdict(result) | {"dry_run": dry_run})
+        print_json(as_dict(result) | {"dry_run": dry_run})
     elif dry_run or result.damaged or not context.is_quiet:
         show_rebuilt(result, settings.archive.root, dry_run=dry_run)
     return Exit.PROBLEMS if result.damaged else Exit.DONE

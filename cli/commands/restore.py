@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from archive.backup.create import snapshots
 from archive.backup.restore import restore_backup
 from archive.backup.storage import open_storage
 from archive.integrity.verify import verify
+from archive.records import as_dict
 from cli.commands.backup import chosen_snapshot
 from cli.context import CommandContext, CommandError
 from cli.options import json_option, print_json
@@ -45,8 +45,8 @@ def restore_command(context: CommandContext, place: str, folder: Path, snapshot:
     with bytes_progress("verifying", quiet=quiet) as on_progress:
         report = verify(root, on_progress, unapplied=unapplied)
     if as_json:
-        problems = [asdict(problem) for problem in report.problems]
-        print_json(asdict(result) | {"articles": report.articles, "problems": problems})
+        problems = [as_dict(problem) for problem in report.problems]
+        print_json(as_dict(result) | {"articles": report.articles, "problems": problems})
     elif result.damaged or report.problems or not quiet:
         show_restored(result, root, storage.place)
         show_verified(report, report.problems, ())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from archive.integrity.manifest_check import Problem
 from archive.integrity.verify import Report, verify
 from archive.journal.tombstones import dump_rewritten
 from archive.mirror.compare import compare_with_mirror
+from archive.records import as_dict
 from cli.context import CommandContext, CommandError
 from cli.options import existing_index, existing_root, json_option, print_json
 from cli.output.console import bytes_progress
@@ -81,7 +81,7 @@ def _compare(context: CommandContext, place: str, *, is_alone: bool, as_json: bo
         raise CommandError("--against only compares with a mirror: give it without --repair, --deep and --kept-root")
     comparison = compare_with_mirror(existing_root(context), open_storage(place))
     if as_json:
-        print_json(asdict(comparison))
+        print_json(as_dict(comparison))
     elif comparison.difference or not context.is_quiet:
         show_comparison(comparison)
     return Exit.PROBLEMS if comparison.difference else Exit.DONE
@@ -91,7 +91,7 @@ def _document(report: Report, problems: Sequence[Problem]) -> dict[str, Any]:
     return {
         "articles": report.articles,
         "files": report.files,
-        "problems": [asdict(problem) for problem in problems],
+        "problems": [as_dict(problem) for problem in problems],
         "rewritten": [dump_rewritten(each) for each in report.rewritten],
         "forgotten": [
             {

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import force_setattr
 
 from archive.model.secrets import mask_secrets
 from scheduler.exits import Exit
 
 
-@dataclass(frozen=True, slots=True)
-class Check:
+class Check(Struct, frozen=True):
     """The result of one check."""
 
     name: str
@@ -19,7 +20,7 @@ class Check:
     failure_status: Exit = Exit.PROBLEMS  # the exit status if the check fails
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "message", mask_secrets(self.message))
+        force_setattr(self, "message", mask_secrets(self.message))
 
     @property
     def status(self) -> Exit:

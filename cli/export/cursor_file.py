@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import asdict, dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from archive.export.cursor import AnyCursor, parse_cursor
 from archive.files.hashing import sha256_of_file
 from archive.files.output import open_output
 from archive.model.errors import CursorError
+from archive.records import as_dict
 from cli.context import CommandError, cannot_write
 
 
-@dataclass(frozen=True, slots=True)
-class PlannedOutput:
+class PlannedOutput(Struct, frozen=True):
     """An output that is about to get its name."""
 
     path: str  # absolute
@@ -82,7 +83,7 @@ class CursorFile:
         self._write(str(cursor), None)
 
     def _write(self, cursor: str | None, planned: PlannedOutput | None) -> None:
-        document = {"query": self._query, "cursor": cursor, "planned": asdict(planned) if planned else None}
+        document = {"query": self._query, "cursor": cursor, "planned": as_dict(planned) if planned else None}
         try:
             with open_output(self._path) as file:
                 file.write((json.dumps(document, ensure_ascii=False) + "\n").encode())

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from archive.export.formats import Folder, PartitionedFormat, Stream, TableFormat
 from archive.export.registry import OUTPUTS
@@ -14,8 +16,7 @@ from cli.options import wrap_query_errors
 from cli.times import parse_time
 
 
-@dataclass(frozen=True, slots=True)
-class ExportOptions:
+class ExportOptions(Struct, frozen=True):
     """Arguments and options, as they were given."""
 
     format: str

@@ -9,9 +9,9 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
 from rich import filesize
 from rich.cells import cell_len
 from rich.console import Console
@@ -26,8 +26,7 @@ LINE_SECONDS = 30.0
 _GUTTER = 2  # columns between those of a table
 
 
-@dataclass(frozen=True)
-class TableColumn:
+class TableColumn(Struct, frozen=True):
     """A column of a table."""
 
     title: str

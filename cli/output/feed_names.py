@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from cli.output.console import visible
 
@@ -14,8 +15,7 @@ if TYPE_CHECKING:
     from config.model import Settings
 
 
-@dataclass(frozen=True)
-class FeedNames:
+class FeedNames(Struct, frozen=True):
     """The names of feeds, by id. What has no name is called by its id."""
 
     by_id: Mapping[str, str]

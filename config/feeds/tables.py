@@ -4,8 +4,8 @@ import hashlib
 import re
 import unicodedata
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
 
+from msgspec import Struct
 from pydantic import ValidationError
 
 from config.messages import describe
@@ -19,8 +19,7 @@ _MAX_SLUG_CHARS = 30
 _DIGEST_CHARS = 8  # enough to tell apart the feeds of one person
 
 
-@dataclass(frozen=True, slots=True)
-class ImportedFeeds:
+class ImportedFeeds(Struct, frozen=True):
     """Feeds of another program."""
 
     feeds: tuple[Feed, ...]  # not configured yet, each address once

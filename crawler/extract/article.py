@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 from typing import NoReturn
 
+from msgspec import Struct
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from archive.model.article import Article, Page, PageFacts
@@ -40,8 +40,7 @@ _SEPARATOR = re.compile("[,，、;；]")
 _WHITE_SPACE = re.compile(r"\s+")
 
 
-@dataclass(frozen=True, slots=True)
-class _Source:
+class _Source(Struct, frozen=True):
     """The part of a page that contains the article, and its metadata; "" where there is none."""
 
     inner: str  # HTML of the article's content

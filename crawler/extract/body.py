@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 
+from msgspec import Struct
 from selectolax.lexbor import LexborNode
 
 from archive.model.article import ArticleImage
@@ -52,8 +52,7 @@ _TRACKING = ("data-sudaclick", "suda-uatrack", "data-mcesrc", "data-mceselected"
 _BLANK_LINES = re.compile(r"(<pre\b.*?</pre>)|\n\s*\n", re.DOTALL)
 
 
-@dataclass(frozen=True, slots=True)
-class Body:
+class Body(Struct, frozen=True):
     """A body as written to the file."""
 
     html: str

@@ -9,9 +9,9 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable
-from dataclasses import dataclass
 from itertools import accumulate
 
+from msgspec import Struct
 from selectolax.lexbor import LexborHTMLParser
 
 from crawler.extract.plain_text import lines, remove
@@ -121,8 +121,7 @@ _SIMPLIFIED = str.maketrans(
 _NON_WORD = re.compile(r"[\W_]+")
 
 
-@dataclass(frozen=True, slots=True)
-class DeletionNotice:
+class DeletionNotice(Struct, frozen=True):
     """A text that says that the article is deleted."""
 
     phrase: str  # the words that say it, as on the page

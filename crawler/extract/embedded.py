@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from html import escape
 from itertools import islice
 from typing import Any
 
+from msgspec import Struct
 from selectolax.lexbor import LexborHTMLParser
 
 from crawler.markup.parser import parse_html
@@ -25,8 +25,7 @@ _FIELD = re.compile(r"""\b(pic|thumbUrl|title|url|source)\s*:\s*(?:'((?:[^'\\\n]
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")  # JSON can contain one, a UTF-8 file cannot
 
 
-@dataclass(frozen=True, slots=True)
-class EmbeddedData:
+class EmbeddedData(Struct, frozen=True):
     """An article in a script; "" for values that are missing."""
 
     html: str  # like the inner HTML of an article element

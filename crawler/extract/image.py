@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
+
+from msgspec import Struct
 
 from archive.model.feed import Failure, FailureKind
 from archive.model.fetch import RawResponse
@@ -40,8 +41,7 @@ _IS_COMPLETE: dict[str, Callable[[bytes], bool]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Image:
+class Image(Struct, frozen=True):
     """An image as received."""
 
     media_type: str  # "image/png"

@@ -6,11 +6,10 @@ added before them. Each layout has a page under tests/pages, with the expected r
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class Layout:
+class Layout(Struct, frozen=True):
     """A layout of article pages. All fields except the name are selectors."""
 
     name: str  # its page is tests/pages/NAME.html

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime
+
+from msgspec.structs import replace
 
 from archive.model.article import Article, PageFacts, TextSource
 from archive.model.feed import Entry

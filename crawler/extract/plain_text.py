@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import islice
 
+from msgspec import Struct
 from selectolax.lexbor import LexborNode
 
 from archive.model.article import ArticleImage
@@ -48,8 +48,7 @@ _MAX_CAPTION_CHARS = 200
 _MAX_PLAYER_NODES = 200  # elements, texts and comments; real ones have some dozens
 
 
-@dataclass(frozen=True, slots=True)
-class PlainText:
+class PlainText(Struct, frozen=True):
     """The content of a body without markup."""
 
     text: str  # a line for each paragraph

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import logging
 import re
-from dataclasses import replace
 from datetime import datetime
 
+from msgspec.structs import replace
 from selectolax.lexbor import SelectolaxError
 
 from archive.model.article import Article, Page

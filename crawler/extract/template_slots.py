@@ -10,9 +10,9 @@ import re
 import unicodedata
 from bisect import bisect
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 
+from msgspec import Struct
 from selectolax.lexbor import LexborNode
 
 from crawler.extract.page_lines import article_lines
@@ -43,8 +43,7 @@ _EQUAL_MARKS = re.compile("总?声明|正文下iframe|文末.{1,8}|.{0,6}二维�
 _MIN_ARTICLE_CHARS = 100
 
 
-@dataclass(frozen=True, slots=True)
-class _Mark:
+class _Mark(Struct, frozen=True):
     """A comment that may begin or end a slot."""
 
     place: int  # in the document

@@ -7,8 +7,9 @@ The forms are those of feeds (RFC 822, ISO 8601), and those of pages in Chinese 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta, tzinfo
+
+from msgspec import Struct
 
 from archive.model.feed_values import Precision
 from crawler.extract.time_forms.clocks import find_clock
@@ -35,8 +36,7 @@ _SECONDS = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class StatedTime:
+class StatedTime(Struct, frozen=True):
     """A time as a site states it."""
 
     at: datetime  # aware, UTC; of a day, its first moment in the zone of the text

@@ -7,9 +7,11 @@ Retry-After says. Requests in a row that did not reach the host back it off too,
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from archive.model.backoff import doubling
 from archive.model.feed import FailureKind, HostBackoff
@@ -41,8 +43,7 @@ class HostBackedOffError(CrawlerError):
         self.backoff = backoff
 
 
-@dataclass(frozen=True, slots=True)
-class HostState:
+class HostState(Struct, frozen=True):
     """What one process knows of a host's refusals and failures, for another process."""
 
     backoff: HostBackoff | None = None  # also one that has ended, if the host has not answered since

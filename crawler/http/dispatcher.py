@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import heapq
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
 from itertools import count
 
+from msgspec import Struct
 from scrapy import Request
 from scrapy.http import Response
 
@@ -18,14 +18,13 @@ OnResponse = Callable[[Response], Awaitable[None] | None]
 OnError = Callable[[Request, Exception], None]
 
 
-@dataclass(order=True, slots=True)
-class _Exchange:
+class _Exchange(Struct, order=True):
     """A request, and what is called with its outcome."""
 
-    place: tuple[int, int]
-    request: Request = field(compare=False)
-    on_response: OnResponse = field(compare=False)
-    on_error: OnError = field(compare=False)
+    place: tuple[int, int]  # no other has the same, so that nothing else is compared
+    request: Request
+    on_response: OnResponse
+    on_error: OnError
 
 
 class Dispatcher:

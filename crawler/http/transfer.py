@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Protocol
 
+from msgspec import Struct
 from scrapy import Request
 from scrapy.http import Response
 
@@ -24,8 +24,7 @@ class RemoteDownloader(Protocol):
         """Let all requests fail that have no response yet: the spider is closing."""
 
 
-@dataclass(slots=True)
-class TransferState:
+class TransferState(Struct):
     """Transfers of one spider."""
 
     backoffs: HostBackoffs

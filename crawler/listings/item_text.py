@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from crawler.extract.body import last_link_text, plain_text
 
@@ -60,8 +61,7 @@ _FOOTER = re.compile(r"\nThe post [^\n]{1,300} (?:appeared first|first appeared)
 _NO_SPACE = re.compile(r"\s+")
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(Struct, frozen=True):
     """One of the texts that a feed states for an item."""
 
     html: str
@@ -73,8 +73,7 @@ class Candidate:
         return _NO_SPACE.sub("", self.text)
 
 
-@dataclass(frozen=True, slots=True)
-class StatedText:
+class StatedText(Struct, frozen=True):
     """The longest texts that a feed states for an item."""
 
     content: Candidate | None  # of elements for the whole text
@@ -87,8 +86,7 @@ class StatedText:
         return max(found, key=lambda each: len(each.letters), default=None)
 
 
-@dataclass(frozen=True, slots=True)
-class ItemText:
+class ItemText(Struct, frozen=True):
     """What an item's texts are; the fields are those of :class:`~archive.model.feed.Entry`."""
 
     content: str | None = None

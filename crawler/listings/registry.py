@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
+
+from msgspec import Struct
 
 from archive.model.feed import Listing, Span
 from crawler.listings import column, live, roll, rss, sitemap, usstock
@@ -29,8 +30,7 @@ class HistoryUrl(Protocol):
         """Return the URL of page ``page``, from 1, of articles published in ``window``, both ends included."""
 
 
-@dataclass(frozen=True, slots=True)
-class Reader:
+class Reader(Struct, frozen=True):
     """How to request and read a kind of list."""
 
     page_url: PageUrl

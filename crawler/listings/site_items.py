@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from html import escape
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
+
+from msgspec.structs import replace
 
 from archive.model.feed import Entry, Failure, FailureKind, Listing
 from archive.model.feed_values import Enclosure

@@ -7,10 +7,11 @@ changes; the pages state the rest.
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 from xml.etree.ElementTree import Element
+
+from msgspec.structs import replace
 
 from archive.model.feed import Entry, Listing
 from archive.model.feed_values import Precision

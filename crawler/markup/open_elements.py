@@ -8,7 +8,8 @@ parser, it counts too many elements.
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 _VOID = frozenset(
     {"area", "base", "basefont", "bgsound", "br", "col", "embed", "frame", "hr", "image", "img", "input", "keygen"}
@@ -61,8 +62,7 @@ _BREAKOUT = (
 _MAX_EQUAL = 3  # formatting elements with the same tag that are opened again
 
 
-@dataclass(slots=True, eq=False)
-class _Element:
+class _Element(Struct, eq=False):
     name: str
     tag: str = ""  # of a formatting element
     is_open: bool = True

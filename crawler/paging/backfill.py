@@ -15,9 +15,11 @@ its order. A thousand articles take 25 pages this way; without overlap they woul
 from __future__ import annotations
 
 from collections.abc import Set
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import Enum
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from archive.model.feed import BackfillPage, Entry, Listing, Span
 from crawler.listings.source import PAGE_SIZE
@@ -42,8 +44,7 @@ class NextStep(Enum):
     UNREACHABLE = "unreachable"  # a page could not be read: the remainder may be readable later
 
 
-@dataclass(frozen=True, slots=True)
-class Backfill:
+class Backfill(Struct, frozen=True):
     """State of a backfill. Places in the list are counted from 0, the newest."""
 
     feed: str
@@ -66,8 +67,7 @@ class Backfill:
     is_sweep: bool = False  # see begin_sweep
 
 
-@dataclass(frozen=True, slots=True)
-class BackfillStep:
+class BackfillStep(Struct, frozen=True):
     """Result of one page."""
 
     backfill: Backfill
@@ -76,8 +76,7 @@ class BackfillStep:
     reason: str = ""  # for people: why it ended, or continues the other way
 
 
-@dataclass(frozen=True, slots=True)
-class _Move:
+class _Move(Struct, frozen=True):
     backfill: Backfill
     next_step: NextStep = NextStep.CONTINUE
     reason: str = ""

@@ -8,8 +8,10 @@ of the last few days take 5 or 6 (computed for lists with several arrival patter
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
 from datetime import datetime
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from crawler.listings.source import PAGE_SIZE
 
@@ -17,8 +19,7 @@ from crawler.listings.source import PAGE_SIZE
 MAX_CLOSE_PAGES = 2
 
 
-@dataclass(frozen=True, slots=True)
-class PageBisection:
+class PageBisection(Struct, frozen=True):
     """State of a search. Pages hold 50 articles and are counted from 1."""
 
     goal: datetime  # find the last page that lies wholly above this publication time

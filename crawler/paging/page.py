@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Set
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+
+from msgspec import Struct
 
 from archive.model.feed import Entry, Listing, Span
 
@@ -21,8 +22,7 @@ ODD_SHARE = 4
 _SECOND = timedelta(seconds=1)  # lists report whole seconds
 
 
-@dataclass(frozen=True, slots=True)
-class ListingPage:
+class ListingPage(Struct, frozen=True):
     """Content of a page. Places in the list are counted from 0, the newest."""
 
     place: int  # place of its first article
@@ -64,8 +64,7 @@ class ListingPage:
         return self.count > 0 and self.is_short and (self.total is None or self.place + self.count >= self.total)
 
 
-@dataclass(frozen=True, slots=True)
-class PageRequest:
+class PageRequest(Struct, frozen=True):
     """The page to request."""
 
     page: int  # from 1

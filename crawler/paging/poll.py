@@ -11,9 +11,11 @@ last articles of the one before, as in a backfill, and it counts only if it show
 from __future__ import annotations
 
 from collections.abc import Set
-from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import Enum
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from archive.model.feed import Entry, Failure, FailureKind, Listing, Poll, Validators
 from crawler.listings.source import PAGE_SIZE
@@ -44,8 +46,7 @@ class NextPage(Enum):
     UNPROVEN = "pages that do not overlap"  # what lies between them was not read
 
 
-@dataclass(frozen=True, slots=True)
-class PollState:
+class PollState(Struct, frozen=True):
     """State of a poll after some pages. Places in the list are counted from 0, the newest."""
 
     feed: str

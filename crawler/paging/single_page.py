@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from archive.model.feed import Listing, Span
 from crawler.listings.source import PAGE_SIZE

@@ -5,28 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import islice
 
-from archive.model.article import Article, ArticleImage, PageFacts
-from archive.model.feed import Entry, Failure, FailureKind, Filing, PendingEntry
-from archive.model.fetch import ArchiveRules, Confirmation, Fetch, RawResponse
+from archive.model.article import Article
+from archive.model.feed import Failure, FailureKind
+from archive.model.fetch import Fetch
 from crawler.extract.response import parse_fetch
-from crawler.parsing.pickling import pickle_by_fields
 from crawler.parsing.pool import Died, ParserPool
 
 GROUP_BYTES = 16 << 20  # of responses that are sent to a process together; all of a common batch
-
-pickle_by_fields(
-    Fetch,
-    Confirmation,
-    PendingEntry,
-    Entry,
-    Filing,
-    ArchiveRules,
-    RawResponse,
-    Article,
-    ArticleImage,
-    PageFacts,
-    Failure,
-)
 
 
 def parse_articles(pool: ParserPool, fetches: Sequence[Fetch], max_body: int) -> Iterator[Article | Failure]:

@@ -15,15 +15,12 @@ from crawler.listings.discovery import Discovery, discover
 from crawler.listings.registry import READERS
 from crawler.listings.source import ListSource
 from crawler.parsing.articles import unreadable
-from crawler.parsing.pickling import pickle_by_fields
 from crawler.parsing.pool import Died, ParserPool
 
 if TYPE_CHECKING:
     from config.model import Feed
 
 logger = logging.getLogger("finarchive")
-
-pickle_by_fields(Listing)
 
 
 def parse_listing(pool: ParserPool, feed: Feed, body: bytes, content_type: str, at: datetime) -> Listing | Failure:

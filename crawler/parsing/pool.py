@@ -13,9 +13,10 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar
+
+from msgspec import Struct
 
 from crawler.errors import CrawlerError, ParserUnavailableError
 from crawler.parsing.limits import CPU_SECONDS, MEMORY_BYTES, OUT_OF_MEMORY_STATUS
@@ -30,8 +31,7 @@ LIVE_PROCESSES = 2  # one parses articles, the other lists while the first is bu
 START_PATIENCE_SECONDS = 0.5
 
 
-@dataclass(frozen=True, slots=True)
-class Died:
+class Died(Struct, frozen=True):
     """The result of an item that its parser process did not survive."""
 
     reason: str  # for people

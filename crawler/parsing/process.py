@@ -7,17 +7,17 @@ import logging.handlers
 import os
 import queue
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from typing import Any
+
+from msgspec import Struct, field
 
 from crawler.parsing import limits
 
 CHUNK = 64  # results that are sent together: a parent that is busy takes milliseconds to receive each message
 
 
-@dataclass(frozen=True, slots=True)
-class Task:
+class Task(Struct, frozen=True):
     """A call of a generator function; see :meth:`~crawler.parsing.pool.ParserPool.run`."""
 
     function: Callable[..., Iterator[Any]]
@@ -27,8 +27,7 @@ class Task:
     chunk: int  # results to send together
 
 
-@dataclass(slots=True)
-class Answer:
+class Answer(Struct):
     """Some results of a task."""
 
     results: list[Any] = field(default_factory=list)

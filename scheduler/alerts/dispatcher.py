@@ -6,8 +6,10 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from archive.index.alerts import AlertProgress
 from archive.model.article import Revision
@@ -32,8 +34,7 @@ RETRY_INTERVAL = timedelta(minutes=1)
 STOP_TIMEOUT_SECONDS = 1.5
 
 
-@dataclass(slots=True)
-class _AlertChannel:
+class _AlertChannel(Struct):
     """One address of an alert."""
 
     alert: Alert

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from archive.files.paths import CHINA
 from archive.index.alerts import AlertProgress
@@ -26,8 +28,7 @@ _MAX_RETRY_DELAY = timedelta(hours=1)
 _HOUR = timedelta(hours=1)
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(Struct, frozen=True):
     """A message in plain text."""
 
     title: str

@@ -8,9 +8,10 @@ from __future__ import annotations
 import base64
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
+
+from msgspec import Struct
 
 from archive.files import atomic
 from archive.files.layout import MANIFESTS_FOLDER, manifests_path, unfinished_path
@@ -26,18 +27,19 @@ ANCHOR_TIMEOUT_SECONDS = 60.0
 MODULE = "scheduler.anchors.anchor_process"
 
 
-@dataclass(frozen=True, slots=True)
-class Anchor:
+class Anchor(Struct, frozen=True):
     """A configured place for roots, or the key that signs them."""
 
     name: str  # in file names, log lines and metrics
     place: str  # for people, without credentials
     kind: str
-    request: Mapping[str, Any] = field(repr=False)  # what the child process needs; secret
+    request: Mapping[str, Any]  # what the child process needs; secret
+
+    def __repr__(self) -> str:
+        return f"Anchor(name={self.name!r}, place={self.place!r}, kind={self.kind!r})"  # without the request
 
 
-@dataclass(frozen=True, slots=True)
-class Renewal:
+class Renewal(Struct, frozen=True):
     """What was done for an anchor."""
 
     anchor: str  # its name

@@ -6,8 +6,9 @@ import asyncio
 import logging
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+
+from msgspec import Struct
 
 from archive.archive import Archive
 from archive.model.article import Revision
@@ -29,8 +30,7 @@ logger = logging.getLogger("finarchive")
 MAX_BACKOFF_WAIT_SECONDS = 15.0
 
 
-@dataclass(frozen=True, slots=True)
-class RunPolicy:
+class RunPolicy(Struct, frozen=True):
     """Differences between a one-off crawl and the daemon."""
 
     tried_before: datetime | None  # skip articles tried since then; None: fetch everything that is due

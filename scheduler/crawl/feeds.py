@@ -6,7 +6,9 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from archive.index.listings import NOTHING_NEW
 from archive.model.errors import TransientError
@@ -32,15 +34,13 @@ MAX_PAGES = 4000
 OnPage = Callable[[BackfillStep, ListingResult], None]
 
 
-@dataclass(slots=True)
-class _RunningPoll:
+class _RunningPoll(Struct):
     feed: Feed
     ended: asyncio.Future[tuple[FeedProgress, int]]
     pages: ListingResult = NOTHING_NEW  # of the pages that are recorded
 
 
-@dataclass(slots=True)
-class _RunningBackfill:
+class _RunningBackfill(Struct):
     feed: Feed
     backfill: Backfill  # its current state
     on_page: OnPage

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import PurePosixPath
+
+from msgspec import Struct
 
 from archive.files.hashing import sha256_of
 from archive.files.layout import image_link_path, image_path
@@ -26,8 +27,7 @@ logger = logging.getLogger("finarchive")
 MAX_QUEUED = 16
 
 
-@dataclass(slots=True)
-class _FetchedImage:
+class _FetchedImage(Struct):
     image: QueuedImage
     at: datetime
     milliseconds: int

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
+from msgspec import Struct, field
+
+from archive.records import as_dict
 from scheduler.exits import Exit
 
 
-@dataclass(slots=True)
-class FeedProgress:
+class FeedProgress(Struct):
     """Progress of one feed."""
 
     id: str
@@ -21,8 +22,7 @@ class FeedProgress:
     oldest_available: str | None = None  # the list ends here, within the backfill; China time, for people
 
 
-@dataclass(frozen=True, slots=True)
-class ImageProgress:
+class ImageProgress(Struct, frozen=True):
     """Result for images."""
 
     kept: int
@@ -30,8 +30,7 @@ class ImageProgress:
     waiting: int  # in the whole archive, afterwards
 
 
-@dataclass(slots=True)
-class CrawlProgress:
+class CrawlProgress(Struct):
     """Progress so far."""
 
     feeds: dict[str, FeedProgress] = field(default_factory=dict)
@@ -46,7 +45,7 @@ class CrawlProgress:
 
     def as_json(self) -> dict[str, Any]:
         """Return a JSON document for another process."""
-        return asdict(self) | {"resting": sorted(self.resting)}
+        return as_dict(self) | {"resting": sorted(self.resting)}
 
     @classmethod
     def from_json(cls, document: dict[str, Any]) -> Self:
@@ -55,8 +54,7 @@ class CrawlProgress:
         return cls(**(document | {"feeds": feeds, "resting": set(document["resting"])}))
 
 
-@dataclass(frozen=True, slots=True)
-class CrawlResult:
+class CrawlResult(Struct, frozen=True):
     """Result of a crawl."""
 
     feeds: tuple[FeedProgress, ...]
@@ -77,7 +75,7 @@ class CrawlResult:
             {"id": f.id, "pages": f.pages, "listed": f.listed, "new": f.new, "error": f.error} for f in self.feeds
         ]
         names = ("archived", "revised", "failed", "pending", "requests")
-        pictures = {"pictures": asdict(self.pictures)} if self.pictures else {}
+        pictures = {"pictures": as_dict(self.pictures)} if self.pictures else {}
         return {"feeds": feeds} | {name: getattr(self, name) for name in names} | pictures
 
     def exit_status(self) -> Exit:
@@ -91,7 +89,7 @@ class CrawlResult:
 
     def as_document(self) -> dict[str, Any]:
         """Return a JSON document for another process: all fields, also those that :meth:`as_json` omits."""
-        return asdict(self)
+        return as_dict(self)
 
     @classmethod
     def from_document(cls, document: dict[str, Any]) -> Self:
@@ -101,8 +99,7 @@ class CrawlResult:
         return cls(**(document | {"feeds": feeds, "resting": tuple(document["resting"]), "pictures": pictures}))
 
 
-@dataclass(frozen=True, slots=True)
-class PageResult:
+class PageResult(Struct, frozen=True):
     """What became of a page that was added."""
 
     docid: str
@@ -115,7 +112,7 @@ class PageResult:
 
     def as_json(self) -> dict[str, Any]:
         """Return the document that ``add --json`` prints."""
-        return asdict(self)
+        return as_dict(self)
 
     @classmethod
     def from_json(cls, document: dict[str, Any]) -> Self:

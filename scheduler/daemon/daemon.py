@@ -7,8 +7,9 @@ import logging
 import os
 import signal
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Self
+
+from msgspec import Struct
 
 from archive.files.layout import inner_path
 from archive.files.paths import CHINA
@@ -49,8 +50,7 @@ TICK_INTERVAL_SECONDS = 1.0  # between two checks of the clock and for due work
 STUCK_TIMEOUT_SECONDS = 900.0
 
 
-@dataclass(frozen=True, slots=True)
-class Environment:
+class Environment(Struct, frozen=True):
     """The daemon's clock and service manager."""
 
     clock: Clock

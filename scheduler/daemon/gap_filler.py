@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import timedelta
+
+from msgspec import Struct
 
 from archive.model.feed import Gap, Span
 from config.model import Feed
@@ -25,8 +26,7 @@ MAX_RETRY_DELAY = timedelta(days=1)
 MAX_ATTEMPTS = 6
 
 
-@dataclass(frozen=True, slots=True)
-class _Retry:
+class _Retry(Struct, frozen=True):
     """When the gaps of a feed are retried."""
 
     due: timedelta  # on Clock.elapsed (D140)

@@ -16,9 +16,9 @@ import json
 import logging
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
+from msgspec import Struct, field
 from twisted.internet.defer import maybeDeferred
 from twisted.internet.error import CannotListenError
 from twisted.python.failure import Failure
@@ -43,16 +43,14 @@ _OUR_NAMES = re.compile(rb"(127\.0\.0\.1|localhost)(:[0-9]{1,5})?", re.IGNORECAS
 _TEXT = "text/plain; charset=utf-8"
 
 
-@dataclass(frozen=True, slots=True)
-class HealthStatus:
+class HealthStatus(Struct, frozen=True):
     """The result of a health check."""
 
     ok: bool
     details: dict[str, Any]  # the facts behind it; JSON values
 
 
-@dataclass(frozen=True, slots=True)
-class _HealthResponse:
+class _HealthResponse(Struct, frozen=True):
     code: int
     content_type: str
     body: bytes

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
 from importlib.metadata import version
 
+from msgspec import Struct, field
 from prometheus_client import (
     CONTENT_TYPE_PLAIN_0_0_4,
     CollectorRegistry,
@@ -39,8 +39,7 @@ OUTCOMES = ("ok", *FailureKind)  # of a poll
 LATENCY_BUCKETS_SECONDS = (5, 10, 15, 20, 25, 30, 45, 60, 75, 90, 120, 180, 300, 600, 1800, 3600, 4 * 3600, 24 * 3600)
 
 
-@dataclass(frozen=True, slots=True)
-class Snapshot:
+class Snapshot(Struct, frozen=True):
     """The state at the time of a request. Computing it does not take longer as the archive grows."""
 
     feeds: tuple[FeedReport, ...]  # the configured feeds that are on

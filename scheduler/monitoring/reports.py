@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from archive.files.disk_space import free_bytes
 from archive.files.replica_mark import read_mark
 from archive.index.lateness import bound, quantile
 from archive.model.feed import Counts, Gap, Lateness, Span
 from archive.model.secrets import without_credentials
+from archive.records import as_dict
 from crawler import urls
 from scheduler.monitoring.formats import versions_written_otherwise
 from scheduler.monitoring.heard import report_heard
@@ -27,8 +29,7 @@ if TYPE_CHECKING:  # commands that only read articles need no settings, and impo
     from config.model import Alert, Settings
 
 
-@dataclass(frozen=True, slots=True)
-class FeedReport:
+class FeedReport(Struct, frozen=True):
     """The state of a feed, and the reason."""
 
     id: str
@@ -52,8 +53,7 @@ class FeedReport:
     last_miss: dict[str, str] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class AlertReport:
+class AlertReport(Struct, frozen=True):
     """The state of one address of an alert."""
 
     alert: Alert
@@ -91,8 +91,8 @@ def report_feeds(settings: Settings, store: Store, now: datetime, *, counted: bo
                 last_sweep=history.swept if history else None,
                 lateness=_lateness_json(lateness.get(feed.id)),
                 **heard.get(feed.id, {}),
-                **asdict(state),
-                **asdict(count),
+                **as_dict(state),
+                **as_dict(count),
             )
         )
     return reports
@@ -237,14 +237,14 @@ def status_json(settings: Settings, store: Store, now: datetime) -> dict[str, An
             "articles": counts.archived,
             "pending": counts.pending,
             "parked": counts.parked,
-            "feeds": [plain(asdict(report)) for report in report_feeds(settings, store, now)],
+            "feeds": [plain(as_dict(report)) for report in report_feeds(settings, store, now)],
             "gaps": [_gap_json(gap) for gap in [*store.coverage.gaps(), *store.coverage.lost_gaps()]],
             "backlog": _backlog_json(report_backlog(settings, store, now)),
             "written_otherwise": versions_written_otherwise(store, settings),
             "disk": report_disk(settings),
         }
         | mirror_json(settings, now)
-        | ({"pictures": asdict(store.images.counts())} if settings.archive.images else {})
+        | ({"pictures": as_dict(store.images.counts())} if settings.archive.images else {})
     )
 
 

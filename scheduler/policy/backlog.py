@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+
+from msgspec import Struct
 
 # How far back the rate is measured: long enough for a slow host, short enough to follow a change of its speed.
 MEASURED_TIME = timedelta(minutes=10)
 MIN_MEASURED = 10  # articles; fewer say nothing of a rate
 
 
-@dataclass(frozen=True, slots=True)
-class Backlog:
+class Backlog(Struct, frozen=True):
     """The articles that are due, and how long they take."""
 
     waiting: int

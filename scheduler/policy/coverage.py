@@ -9,8 +9,9 @@ list any more.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+
+from msgspec import Struct
 
 from archive.files.paths import CHINA
 from archive.index.spans import common, known_parts, uncovered
@@ -24,8 +25,7 @@ _HOUR = timedelta(hours=1)
 _STEPS = 10_000
 
 
-@dataclass(frozen=True, slots=True)
-class KnownSpans:
+class KnownSpans(Struct, frozen=True):
     """What is known of a feed's list."""
 
     spans: Sequence[Span] = ()  # read by polls and backfills
@@ -34,8 +34,7 @@ class KnownSpans:
     dead_since: datetime | None = None  # the list answers, but shows nothing later than this; None: it is alive
 
 
-@dataclass(frozen=True, slots=True)
-class CoverageState:
+class CoverageState(Struct, frozen=True):
     """Coverage of one span of a feed's time. The parts are in order of time and do not overlap, but for `lost`."""
 
     span: Span  # empty when it has not begun
@@ -85,8 +84,7 @@ class CoverageState:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class FeedDay:
+class FeedDay(Struct, frozen=True):
     """Coverage of one day of a feed."""
 
     feed: str

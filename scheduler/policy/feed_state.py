@@ -5,8 +5,10 @@ Reasons are texts for people: what is wrong, and what the program does or the us
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from archive.files.paths import CHINA
 from archive.model.feed import ArrivalRate, FailureKind, FeedHistory, Gap, HostBackoff
@@ -30,8 +32,7 @@ _REMEDIES = {
 _MINUTE = timedelta(minutes=1)
 
 
-@dataclass(frozen=True, slots=True)
-class FeedState:
+class FeedState(Struct, frozen=True):
     """State of a feed."""
 
     state: str  # ok, stale, failing, blocked, new
@@ -39,8 +40,7 @@ class FeedState:
     since: datetime | None = None  # when the state began; None: unknown, or nothing is wrong
 
 
-@dataclass(frozen=True, slots=True)
-class OpenGap:
+class OpenGap(Struct, frozen=True):
     """A gap and how to close it; a lost gap cannot be closed."""
 
     gap: Gap

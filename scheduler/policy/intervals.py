@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from archive.model.feed import ArrivalRate, FailureKind
 from scheduler.policy.arrival_rate import ARTICLES_PER_POLL, expected, interval, is_known
@@ -43,8 +44,7 @@ _MIN_DEAD_AGE = timedelta(hours=6)
 _DEAD_AGE_UNKNOWN_RATE = 3 * _DAY
 
 
-@dataclass(frozen=True, slots=True)
-class Pace:
+class Pace(Struct, frozen=True):
     """Bounds of a feed's polling interval."""
 
     min_interval: timedelta
@@ -52,8 +52,7 @@ class Pace:
     base: timedelta  # used while the arrival rate is unknown
 
 
-@dataclass(frozen=True, slots=True)
-class Silence:
+class Silence(Struct, frozen=True):
     """Why a list that answers counts as dead."""
 
     age: timedelta  # of the newest article at the list's last response

@@ -8,9 +8,10 @@ proof fresh, and the requests that this saves go to the first page of the broad 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
 
 from archive.index.containment_proof import is_proven
 from archive.model.feed import ArrivalRate, Containment, FeedHistory
@@ -43,8 +44,7 @@ _REQUESTS_PER_POLL = 1.5
 _REQUESTS_PER_VERIFICATION = 3.0
 
 
-@dataclass(frozen=True, slots=True)
-class ListeningPlan:
+class ListeningPlan(Struct, frozen=True):
     """Which feeds are heard through a broad list now, and what that changes."""
 
     heard: Mapping[str, str] = field(default_factory=dict)  # feed id -> id of the feed that reads the broad list
@@ -59,8 +59,7 @@ class ListeningPlan:
 NOT_LISTENING = ListeningPlan()
 
 
-@dataclass(frozen=True, slots=True)
-class _ListState:
+class _ListState(Struct, frozen=True):
     """What decides whether a feed is heard, or whether others are heard through it."""
 
     feed: Feed

@@ -8,11 +8,11 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from archive.files.atomic import clear, wrap_os_errors, write_posts
 from archive.files.folders import make_root

@@ -6,16 +6,17 @@ import csv
 import io
 import json
 from collections.abc import Iterator
-from dataclasses import asdict, fields, replace
 from datetime import UTC, datetime
 
 import pytest
+from msgspec.structs import replace
 
 from archive.export.csv import to_csv
 from archive.export.formats import Table, TableFormat
 from archive.export.jsonl import to_jsonl
 from archive.export.registry import OUTPUTS
 from archive.model.results import Record
+from archive.records import as_dict
 
 NOW = datetime(2026, 9, 30, 1, 30, tzinfo=UTC)
 RECORD = Record(
@@ -36,7 +37,7 @@ def rows(data: bytes) -> list[dict[str, str]]:
 
 
 def test_an_export_has_the_columns_of_the_contract() -> None:
-    assert [column.name for column in fields(Record)] == COLUMNS
+    assert list(Record.__struct_fields__) == COLUMNS
     assert list(json.loads(b"".join(to_jsonl(Table([RECORD]))))) == COLUMNS
     assert list(rows(b"".join(to_csv(Table([RECORD]))))[0]) == COLUMNS
 
@@ -44,7 +45,7 @@ def test_an_export_has_the_columns_of_the_contract() -> None:
 def test_json_lines_say_everything_as_it_is() -> None:
     (line,) = b"".join(to_jsonl(Table([RECORD]))).decode().splitlines()
     time = "2026-09-30T01:30:00.000+00:00"
-    expected = asdict(RECORD) | dict.fromkeys(("published", "first_seen", "observed", "gone"), time)
+    expected = as_dict(RECORD) | dict.fromkeys(("published", "first_seen", "observed", "gone"), time)
     assert json.loads(line) == json.loads(json.dumps(expected))
     assert "茅台" in line
 

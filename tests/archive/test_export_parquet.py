@@ -6,17 +6,18 @@ import io
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import asdict, replace
 from datetime import timedelta
 from importlib.metadata import version
 
 import pyarrow
 import pyarrow.parquet
 import pytest
+from msgspec.structs import replace
 
 from archive.export.formats import Table
 from archive.export.parquet import to_parquet
 from archive.model.results import Record
+from archive.records import as_dict
 from tests.archive.test_export_formats import COLUMNS, NOW, RECORD
 from tests.cli.test_main import assert_refused
 from tests.conftest import Home
@@ -60,7 +61,7 @@ def test_a_table_contains_every_value_unchanged() -> None:
     rows = written(RECORD, bare).read().to_pylist()
     for row, record in zip(rows, (RECORD, bare), strict=True):
         row_values = {name: row[name] for name in COLUMNS}
-        assert row_values == {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(record).items()}
+        assert row_values == {k: list(v) if isinstance(v, tuple) else v for k, v in as_dict(record).items()}
 
 
 def test_the_part_of_the_day_is_reported_for_both_times_and_exchanges() -> None:

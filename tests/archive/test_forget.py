@@ -8,7 +8,6 @@ import subprocess
 import sys
 import zlib
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -16,6 +15,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import force_setattr, replace
 
 from archive.archive import Archive
 from archive.integrity.forget import find_secrets, forget_secrets
@@ -44,8 +44,8 @@ def old_fetch(docid: str, body: bytes, at: datetime) -> Fetch:
     headers = (("Content-Type", "text/html"), ("Set-Cookie", COOKIE), ("Set-Cookie", f"{COOKIE}; Path=/"))
     response = RawResponse(fetch.pending.entry.url, 200, (), body)
     # Past the rule that removes them when a response is made.
-    object.__setattr__(response, "headers", (*headers, ("Location", f"http://user:{PASSWORD}@a.cn/"), ("Age", "3")))
-    object.__setattr__(response, "request_headers", (("Proxy-Authorization", f"Basic {PASSWORD}"), ("Accept", "*/*")))
+    force_setattr(response, "headers", (*headers, ("Location", f"http://user:{PASSWORD}@a.cn/"), ("Age", "3")))
+    force_setattr(response, "request_headers", (("Proxy-Authorization", f"Basic {PASSWORD}"), ("Accept", "*/*")))
     return replace(fetch, response=response)
 
 
@@ -204,7 +204,7 @@ def test_a_record_fits_into_its_place_whatever_it_loses(tmp_path: Path, cookie: 
     fetches = []
     for number in range(30):
         fetch = old_fetch(f"a{number}", b"", DAY + timedelta(seconds=number))
-        object.__setattr__(fetch.response, "headers", (("Set-Cookie", cookie), ("Date", "today")))
+        force_setattr(fetch.response, "headers", (("Set-Cookie", cookie), ("Date", "today")))
         fetches.append(fetch)
     append(tmp_path, DAY, fetches)
     append(tmp_path, LATER, [])

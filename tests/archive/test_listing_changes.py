@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from archive.model.feed import BackfillPage, Entry, Failure, FailureKind, ListingChange, ListingResult, Poll
 from archive.store import Store

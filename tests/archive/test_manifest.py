@@ -6,11 +6,11 @@ import hashlib
 import os
 import re
 import subprocess
-from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from archive.archive import Archive
 from archive.files.layout import image_path, journal_path, manifests_path

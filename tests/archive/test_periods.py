@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import asdict, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -11,11 +10,13 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from archive.export.cursor import parse_cursor
 from archive.model.errors import CursorError
 from archive.model.results import ArticlePeriod, Record
 from archive.query.parser import And, parse
+from archive.records import as_dict
 from archive.store import Store
 from tests.archive.test_as_of import at, happen, histories
 from tests.support import article_history
@@ -44,12 +45,12 @@ def where(rows: Iterable[ArticlePeriod], time: datetime) -> list[dict[str, Any]]
     """The documented condition."""
     found = [row for row in rows if row.valid_from <= time and (row.valid_to is None or row.valid_to > time)]
     by_time = sorted(found, key=lambda row: (row.published, row.docid))
-    rows_of_time = [asdict(row) | {"gone": row.gone_from} for row in by_time]
+    rows_of_time = [as_dict(row) | {"gone": row.gone_from} for row in by_time]
     return [{name: value for name, value in row.items() if name not in _OF_PERIODS} for row in rows_of_time]
 
 
 def as_of(records: Iterable[Record]) -> list[dict[str, Any]]:
-    return [{name: value for name, value in asdict(each).items() if name not in _OF_NOW} for each in records]
+    return [{name: value for name, value in as_dict(each).items() if name not in _OF_NOW} for each in records]
 
 
 @settings(max_examples=examples(60), suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)

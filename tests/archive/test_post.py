@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -12,10 +11,12 @@ import frontmatter
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from archive.files.post import PROFILES, load, quoted, render, scalar
 from archive.model.article import Article, ArticleImage, Page, Post
 from archive.model.feed import Entry
+from archive.records import as_dict
 from config.model import Feed
 from crawler.extract.article import extract
 from crawler.listings import roll
@@ -309,7 +310,7 @@ def test_whatever_goes_in_loads_back(article: Article, categories: list[str], au
         assert [head["source"], head["media"]] == as_utf8([article.url, article.media or ""])
         facts = head.get("params", {}) if profile == "hugo" else head
         assert [facts.get("editor"), facts.get("original_title")] == as_utf8([article.editor, article.original_title])
-        assert facts.get("pictures", []) == as_utf8([asdict(picture) for picture in article.pictures])
+        assert facts.get("pictures", []) == as_utf8([as_dict(picture) for picture in article.pictures])
     if profile == "hugo":
         assert head["date"] == article.published
     else:

@@ -91,7 +91,7 @@ def text(source: str, spelling: str | None = None) -> Term:
         ("IS:Gone", MarkFilter("gone")),
         ("-is:moved", Not(MarkFilter("moved"))),
         ("feed：china", FeedFilter("china")),
-        ('media:"样例 社"', MediaFilter('"样例 例 社"*')),
+        ('media:"样例 社"', MediaFilter('"样例 例 社"*', "样例 社")),
         ("since:2026-09-30", DateFilter(since=datetime(2026, 9, 29, 16, tzinfo=UTC))),
         ("until:2026-09-30", DateFilter(until=datetime(2026, 9, 30, 15, 59, 59, 999000, tzinfo=UTC))),
         ("until:2026-09-30T09:30+08:00", DateFilter(until=datetime(2026, 9, 30, 1, 30, tzinfo=UTC))),

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
+from msgspec.structs import replace
 
 from archive.index.unlisted import find_unlisted
 from archive.model.feed import BackfillPage, Entry, Gap, Poll, Unlisting

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from archive.model.article import Revision
 from archive.model.feed import Counts, Entry, Failure, FailureKind, FeedHistory, Filing, Gap, ListingResult, Poll

@@ -6,12 +6,12 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 import archive.index.connection
 from archive.index.alerts import AlertProgress

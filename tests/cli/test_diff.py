@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import pty
 import subprocess
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from archive.archive import Archive
 from archive.files.layout import history_path

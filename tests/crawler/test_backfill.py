@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from archive.model.feed import BackfillPage, Entry, Failure, FailureKind, Listing, Span
 from crawler.paging.backfill import (
@@ -37,8 +38,7 @@ def ago(minutes: float) -> datetime:
     return NOW - minutes * MINUTE
 
 
-@dataclass
-class FakeList:
+class FakeList(Struct):
     """A list of the site: newest first, requested by page number or with the history parameters."""
 
     items: list[tuple[datetime, str]] = field(default_factory=list)
@@ -80,8 +80,7 @@ class FakeList:
         return {docid for published, docid in self.items if span and span.start <= published <= span.end}
 
 
-@dataclass
-class BackfillRun:
+class BackfillRun(Struct):
     """The steps of a backfill."""
 
     steps: list[BackfillStep]

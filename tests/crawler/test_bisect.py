@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import random
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from statistics import mean
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from crawler.listings.source import PAGE_SIZE
 from crawler.paging.bisect import MAX_CLOSE_PAGES, PageBisection, is_close, next_probe, record_above

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import gzip
 import zlib
-from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
+from msgspec.structs import replace
 
 from archive.model.article import Article, TextSource
 from archive.model.feed import Entry, Failure, FailureKind

@@ -6,9 +6,9 @@ import signal
 import sqlite3
 import sys
 from collections.abc import Callable
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from mocksite.server import MockSite
 from mocksite.story import make_stories

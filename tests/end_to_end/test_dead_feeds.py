@@ -8,13 +8,13 @@ import socket
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from msgspec import Struct, field
 
 from mocksite.server import MockSite
 from mocksite.story import make_stories
@@ -29,8 +29,7 @@ WELL, OLD = 1686, 1600  # lids
 DAY = 86_400
 
 
-@dataclass(frozen=True)
-class FailingFeed:
+class FailingFeed(Struct, frozen=True):
     """A way for a list to fail.
 
     A back-off applies to all lists of a host, so each refusing list has another name for the same machine.

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from xml.sax.saxutils import escape
 
 import pytest
+from msgspec import Struct
 
 from archive.model.feed import Filing, Listing, Poll
 from archive.store import Store
@@ -32,8 +32,7 @@ SHOWN = 20
 SITE = "https://news{feed}.example"
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
+class Item(Struct, frozen=True):
     """An article of the simulated site."""
 
     feed: int

@@ -7,10 +7,10 @@ import re
 import signal
 import sys
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from mocksite.images import png
 from mocksite.server import MockSite

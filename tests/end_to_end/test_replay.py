@@ -8,12 +8,12 @@ import os
 import sys
 import time
 from collections import Counter
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from msgspec import Struct
 
 from archive.files.layout import inner_path
 from archive.files.paths import CHINA, post_path
@@ -152,8 +152,7 @@ def report(name: str, replay: Replay, mocksite: MockSite, articles: int) -> None
     )
 
 
-@dataclass(frozen=True)
-class Manner:
+class Manner(Struct, frozen=True):
     """How the polls are replayed."""
 
     polls: int  # so many, from the first on

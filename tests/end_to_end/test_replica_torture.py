@@ -9,11 +9,11 @@ import signal
 import subprocess
 import time
 from contextlib import closing
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from archive.archive import Archive
 from archive.backup.storage import open_storage

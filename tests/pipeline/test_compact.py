@@ -6,12 +6,12 @@ import asyncio
 import random
 import shutil
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 from rich.filesize import decimal
 from warcio.archiveiterator import ArchiveIterator
 

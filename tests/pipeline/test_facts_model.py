@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
 import pytest
+from msgspec import Struct, field
 
 from archive.store import Store
 from tests.pipeline.test_facts import DOCID, Article, page
@@ -15,8 +15,7 @@ from tests.pipeline.test_facts import DOCID, Article, page
 STOCKS = ("AAA", "BBB", "CCC")
 
 
-@dataclass
-class Model:
+class Model(Struct):
     """What is to be known of an article."""
 
     listed: str = ""

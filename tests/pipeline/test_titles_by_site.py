@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from json import dumps
 
 import pytest
+from msgspec.structs import replace
 
 from archive.model.fetch import DECISION_RULE, ArticleState, Decision, Fetch, Outcome, RawResponse
 from crawler.extract.response import LAST_RULE_WITH_GENERAL_TITLES, parse_fetch

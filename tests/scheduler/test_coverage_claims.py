@@ -287,14 +287,21 @@ def test_a_list_with_shorter_pages_is_swept_and_backfilled(store: Store, max_siz
     assert feed.claims(settled=True)
 
 
+class CutOffFeed(SimulatedFeed):
+    """Its list states thousands of articles, and has ``pages`` pages."""
+
+    pages: int = 1000
+
+    def page(self, number: int, size: int) -> Listing:
+        return super().page(number, size) if number <= self.pages else Listing((), (), 1000)
+
+
 @pytest.mark.parametrize("pages", [4, 10])
 def test_a_sweep_of_a_list_that_is_cut_off_settles_what_it_shows(store: Store, pages: int) -> None:
-    """The list states thousands of articles, and shows some hundred."""
     articles = [ListedArticle(f"d{n:06d}", BEGIN - 600 * n, BEGIN - 600 * n + 10) for n in range(1000)]
-    feed = SimulatedFeed(store, articles, BEGIN, max_pages=50)
+    feed = CutOffFeed(store, articles, BEGIN, max_pages=50)
     feed.poll()
-    inner = feed.page
-    feed.page = lambda number, size: inner(number, size) if number <= pages else Listing((), (), 1000)
+    feed.pages = pages
     feed.clock += 24 * HOUR
     feed.poll()
     before = feed.requests

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from msgspec.structs import replace
 
 from archive.model.feed import ArrivalRate, FailureKind, FeedHistory, Filing, Gap, HostBackoff
 from scheduler.policy.arrival_rate import EMPTY

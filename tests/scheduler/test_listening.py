@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 
 import pytest
+from msgspec.structs import replace
 
 from archive.index.containment_proof import MIN_ENTRIES, MIN_TIME
 from archive.model.feed import ArrivalRate, Containment, FailureKind, FeedHistory, Filing

@@ -9,7 +9,6 @@ import re
 import shutil
 import subprocess
 import sys
-from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta
 from math import inf
 from pathlib import Path
@@ -17,6 +16,7 @@ from typing import Any
 
 import pytest
 import yaml
+from msgspec.structs import replace
 from prometheus_client.parser import text_string_to_metric_families
 
 from archive.model.feed import Failure, FailureKind, Gap
@@ -36,7 +36,7 @@ def report(
 ) -> FeedReport:
     """A report with these values; the others do not matter here."""
     said = {"id": feed, "state": state, "last_poll": last_poll, "newest": newest}
-    return FeedReport(**{field.name: said.get(field.name) for field in fields(FeedReport)})
+    return FeedReport(**{name: said.get(name) for name in FeedReport.__struct_fields__})
 
 
 def snapshot(*feeds: FeedReport, gaps: tuple[Gap, ...] = (), **counts: int) -> Snapshot:

@@ -6,11 +6,12 @@ The replay knows nothing of the index: it keeps the observations in a list and r
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from hypothesis import strategies as st
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from archive.model.article import Revision
 from archive.model.feed import Entry, Failure, FailureKind, Filing, Poll
@@ -34,8 +35,7 @@ events = st.lists(st.tuples(st.integers(0, 3), _polls | _fetches), min_size=1, m
 Event = tuple[int, tuple[Any, ...]]
 
 
-@dataclass
-class Replay:
+class Replay(Struct):
     """What was observed, in order, each with its time."""
 
     observed: list[tuple[datetime, str, str, Any]] = field(default_factory=list)

@@ -9,13 +9,13 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 from weakref import WeakKeyDictionary
 
 import pytest
+from msgspec import Struct, field
 from playwright.sync_api import Browser, BrowserContext, Dialog, Page, ViewportSize, sync_playwright
 
 _AXE = Path(__file__).parent / "axe/node_modules/axe-core/axe.min.js"
@@ -120,8 +120,7 @@ def chrome(canary: Canary) -> Iterator[Browser]:
         yield running
 
 
-@dataclass
-class Watch:
+class Watch(Struct):
     """What a page does unexpectedly."""
 
     dialogs: list[str] = field(default_factory=list)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import PurePosixPath
+
+from msgspec.structs import replace
 
 from archive.model.article import Article, Post, Revision
 from archive.model.feed import Entry, Failure, FailureKind, Filing, PendingEntry

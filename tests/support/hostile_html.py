@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from mocksite.story import Story
 from tests.support.browser import OUTSIDE

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cache
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from archive.model.feed import Entry, Failure, FailureKind, Filing, Poll
 from archive.model.fetch import Decision, Outcome
@@ -42,8 +44,7 @@ _CHINA = timedelta(hours=8)
 _BATCH = 64
 
 
-@dataclass(frozen=True)
-class Known:
+class Known(Struct, frozen=True):
     """An article, and what happened to it."""
 
     story: Story

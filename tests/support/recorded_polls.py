@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
 from itertools import pairwise
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from mocksite.story import Edit, Story, make_stories
 
@@ -20,8 +22,7 @@ APART = 70  # seconds between two articles of the first poll, and the mean of th
 HIDDEN_APART = 20
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(Struct, frozen=True):
     """What a poll showed of one article."""
 
     docid: str
@@ -29,8 +30,7 @@ class Row:
     title: str
 
 
-@dataclass(frozen=True, slots=True)
-class Shown:
+class Shown(Struct, frozen=True):
     """A poll's first page, and all there is of it."""
 
     at: int  # Unix seconds

@@ -9,10 +9,11 @@ from __future__ import annotations
 import re
 import warnings
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from itertools import chain, islice, product
 from re import _compiler, _parser  # type: ignore[attr-defined]
 from typing import Any
+
+from msgspec import Struct
 
 MANY = 1000  # a repeat with a higher limit counts as one without
 MAX_BRANCHES = 400  # of a sequence, with which it is taken apart
@@ -24,8 +25,7 @@ SAMPLE = frozenset(
 _REPEATS = ("MAX_REPEAT", "MIN_REPEAT", "POSSESSIVE_REPEAT")
 
 
-@dataclass(frozen=True)
-class Part:
+class Part(Struct, frozen=True):
     """A part of a sequence.
 
     :ivar characters: of the sample, that it reads

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
+
+from msgspec import Struct
 
 from archive.model.article import Revision
 from archive.model.feed import Entry, Filing, Poll
@@ -23,8 +24,7 @@ _SYLLABLES = "贵州茅台降准增长业绩公司银行中国人民的在一不
 _BREAKS = ("，", "。", "、", "\n", " ", "：", "（M2）", "CPI", "2026年", "4.8%", "SH600519", "“", "\u200b", "Ａ股")
 
 
-@dataclass(frozen=True)
-class Story:
+class Story(Struct, frozen=True):
     """An article with one version."""
 
     docid: str

@@ -6,8 +6,9 @@ Articles enter the list late and leave it, between any two requests.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+
+from msgspec import Struct, field
 
 from archive.index.lateness import NO_LATENESS, bound
 from archive.index.spans import merged
@@ -25,8 +26,7 @@ DAY = timedelta(days=1)
 SECONDS_A_PAGE = 2  # between two requests
 
 
-@dataclass(frozen=True, slots=True)
-class ListedArticle:
+class ListedArticle(Struct, frozen=True):
     """An article of the simulated list; times are Unix seconds."""
 
     docid: str
@@ -38,8 +38,7 @@ class ListedArticle:
         return self.enters <= at and (self.leaves is None or at < self.leaves)
 
 
-@dataclass
-class SimulatedFeed:
+class SimulatedFeed(Struct):
     """A feed's list, and the index that records it.
 
     :param reach: number of articles that the list shows

@@ -6,8 +6,9 @@ The index is real, and so are the rules of paging, of proof and of the plan; the
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+
+from msgspec import Struct, field
 
 from archive.index.spans import merged
 from archive.model.feed import Entry, Failure, FailureKind, Filing, Listing, Poll
@@ -26,8 +27,7 @@ HOST = "finance.sina.com.cn"
 SECONDS_A_PAGE = 2
 
 
-@dataclass(frozen=True, slots=True)
-class SharedArticle:
+class SharedArticle(Struct, frozen=True):
     """An article of several lists; times are Unix seconds."""
 
     docid: str
@@ -40,8 +40,7 @@ class SharedArticle:
         return enters <= at and (leaves is None or at < leaves)
 
 
-@dataclass
-class SimulatedLists:
+class SimulatedLists(Struct):
     """The lists, the index that records them, and a daemon's plan.
 
     :param down: spans of time in which the broad list answers with an error

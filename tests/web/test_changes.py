@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import replace
 from html import unescape
 from io import BytesIO
 from xml.etree.ElementTree import Element, fromstring
 
 import feedparser
 import pytest
+from msgspec.structs import replace
 
 from archive.model.results import ArticleChange, ChangeKind, ChangesPage
 from mocksite.server import MockSite

@@ -5,12 +5,12 @@ from __future__ import annotations
 import gzip
 import re
 from collections.abc import Iterator
-from dataclasses import replace
 from html import unescape
 from urllib.parse import quote
 
 import httpx
 import pytest
+from msgspec.structs import replace
 
 from archive.files.layout import journal_path
 from mocksite.server import MockSite

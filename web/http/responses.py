@@ -6,7 +6,8 @@ import gzip
 import hashlib
 import re
 from collections.abc import Container
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from web.http.security import Application, Message, Receive, Scope, Send
 
@@ -45,8 +46,7 @@ def with_validators(application: Application, immutable: Container[str]) -> Appl
     return asgi
 
 
-@dataclass(slots=True)
-class _HeldResponse:
+class _HeldResponse(Struct):
     """A response that is not sent yet."""
 
     scope: Scope

@@ -11,12 +11,12 @@ import signal
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
 from datasette.utils import escape_fts, sqlite_timelimit
+from msgspec import Struct, field
 
 from archive.model.errors import ArchiveError
 from web.queries.connection import IndexConnection
@@ -30,8 +30,7 @@ MAX_ANSWER_BYTES = 8 << 20
 _CELL_BYTES = 64  # what a value takes at least
 
 
-@dataclass(frozen=True, slots=True)
-class UserQuery:
+class UserQuery(Struct, frozen=True):
     """SQL, as Datasette runs it."""
 
     sql: str
@@ -41,8 +40,7 @@ class UserQuery:
     index: int = 0  # the place of the index among those of the process
 
 
-@dataclass(slots=True)
-class QueryAnswer:
+class QueryAnswer(Struct):
     """The result of a query, or its error."""
 
     columns: tuple[str, ...] = ()

@@ -8,10 +8,10 @@ that by itself, takes ten times as long, and a chart has hundreds of marks.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from markupsafe import Markup, escape
+from msgspec import Struct
 
 from archive.files.paths import CHINA
 from web.rendering.language import gettext as _
@@ -27,8 +27,7 @@ _AXIS_HEIGHT = 20
 _LEVELS = 5  # number of shades
 
 
-@dataclass(frozen=True, slots=True)
-class ChartMark:
+class ChartMark(Struct, frozen=True):
     """One value of a chart, with its description."""
 
     value: float

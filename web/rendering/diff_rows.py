@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
 from itertools import zip_longest
+
+from msgspec import Struct, field
 
 from archive.diff.text import DiffPart, DiffPiece
 
@@ -12,8 +13,7 @@ from archive.diff.text import DiffPart, DiffPiece
 CONTEXT_LINES = 1
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(Struct, frozen=True):
     """A line of both texts."""
 
     old: tuple[DiffPiece, ...] | None  # same and removed pieces; None: only the new text has the line
@@ -34,8 +34,7 @@ def rows(pieces: Sequence[DiffPiece]) -> list[Row]:
     return list(_folded(list(_paired(pieces))))
 
 
-@dataclass(slots=True)
-class _Column:
+class _Column(Struct):
     """Lines of one text that are not in a row yet."""
 
     lines: list[tuple[DiffPiece, ...]] = field(default_factory=list)

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from html import escape
 
+from msgspec import Struct
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from crawler.errors import ExtractionError
@@ -48,8 +48,7 @@ _CHINESE = ("\u3001", "\uff60")  # the first and last of Chinese characters and 
 _WHITE_SPACE = re.compile(r"\s+")
 
 
-@dataclass(frozen=True, slots=True)
-class OtherSiteArticle:
+class OtherSiteArticle(Struct, frozen=True):
     """An article of another site; "" or None for what its page does not state."""
 
     html: str  # of the article's content

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
 
+from msgspec import Struct, field
 from selectolax.lexbor import LexborNode
 
 _WHITE_SPACE = re.compile(r"\s+")
@@ -83,8 +83,7 @@ _BREAK_TAGS = frozenset({"br", "hr", "img"})
 _MIN_SENTENCE_CHARS = 40  # a longer line is text, however it ends
 
 
-@dataclass(slots=True)
-class _Line:
+class _Line(Struct):
     """A line as a browser shows it: texts between two breaks."""
 
     nodes: list[LexborNode] = field(default_factory=list)

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone, tzinfo
 
+from msgspec import Struct
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from archive.model.feed_values import Precision
@@ -32,8 +32,7 @@ _MAX_NODES = 4000  # that are read to find the text near the title
 _MAX_TIME_ELEMENTS = 4  # the article's is the first; others are those of its comments
 
 
-@dataclass(frozen=True, slots=True)
-class _Reading:
+class _Reading(Struct, frozen=True):
     """The range of times that a statement may mean; one time, if it states its zone."""
 
     earliest: StatedTime

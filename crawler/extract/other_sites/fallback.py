@@ -5,9 +5,10 @@ from __future__ import annotations
 import logging
 import re
 from copy import deepcopy
-from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from typing import Any
+
+from msgspec import Struct
 
 from crawler.errors import ExtractionError
 from crawler.markup.parser import parse_html
@@ -21,8 +22,7 @@ _MIN_TEXT_SHARE = 0.95  # if less of the text remains, it is used without its im
 _WHITE_SPACE = re.compile(r"\s+")
 
 
-@dataclass(frozen=True, slots=True)
-class TrafilaturaResult:
+class TrafilaturaResult(Struct, frozen=True):
     """What trafilatura finds on a page; ``None`` for values that were not found."""
 
     html: str  # of the article's content, as a separate document

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from html import unescape
 from typing import Any
 
+from msgspec import Struct
 from selectolax.lexbor import LexborHTMLParser
 
 # Types of schema.org for an article. ReportageNewsArticle and the like end with one of them.
@@ -34,8 +34,7 @@ _AUTHORS = ("author", "article:author_name", "byl", "dc.creator", "parsely-autho
 _MEDIA = ("mediaid", "source", "article:media", "copyright_source")
 
 
-@dataclass(frozen=True, slots=True)
-class PageMetadata:
+class PageMetadata(Struct, frozen=True):
     """What the head of a page states; empty where it states nothing."""
 
     headline: str = ""  # of JSON-LD

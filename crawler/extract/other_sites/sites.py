@@ -7,11 +7,10 @@ furniture.py. See D192.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class Site:
+class Site(Struct, frozen=True):
     """A site's article pages. Fields other than name and hosts are selectors; the first that matches counts."""
 
     name: str  # its page is tests/pages/sites/NAME.html
