@@ -7,14 +7,10 @@ import gc
 import signal
 import socket
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from msgspec.structs import replace
-
-from archive.files.paths import CHINA
-from archive.model.feed import ArrivalRate
 from archive.model.fetch import RawResponse
 from archive.store import Store
 from archive.union.lookup import feed_readers
@@ -25,7 +21,7 @@ from cli.listening import describe
 from config.model import Feed, Settings
 from crawler.extract.body import article_text
 from scheduler.monitoring.reports import plain, report_coverage, report_feeds, report_gaps
-from scheduler.policy.arrival_rate import EMPTY, expected, is_known
+from scheduler.policy.arrival_rate import EMPTY, hourly_rates
 from scheduler.policy.feed_state import OpenGap
 from scheduler.policy.intervals import pace
 from scheduler.policy.listening import feed_of_list
@@ -48,10 +44,6 @@ SHUTDOWN_TIMEOUT_SECONDS = 3
 MAX_CONNECTIONS = 60
 # A browser sends a request at once, and reads in less than a second. The limit is between one and two of these times.
 CLIENT_TIMEOUT_SECONDS = 10.0
-
-_HOUR = timedelta(hours=1)
-# Any Monday and Saturday: an arrival rate distinguishes the hours of weekdays from those of weekends.
-_SAMPLE_DAYS = (datetime(2026, 3, 2, tzinfo=CHINA), datetime(2026, 3, 7, tzinfo=CHINA))
 
 
 def serve(
@@ -222,7 +214,7 @@ def statuses_of_all(settings: Settings, store: AnyStore, now: datetime) -> list[
         return feed_statuses(settings, store, now)
     readers = feed_readers(store)
     found = [
-        replace(status, prefix=each.prefix)
+        status
         for each in store.stores
         for status in feed_statuses(settings, each, now)
         if readers.get(status.id) is each
@@ -234,16 +226,17 @@ def statuses_of_all(settings: Settings, store: AnyStore, now: datetime) -> list[
 def feed_statuses(settings: Settings, store: Store, now: datetime) -> list[FeedStatus]:
     """The status of each feed that is on, in the order of the configuration."""
     feeds = {feed.id: feed for feed in settings.feeds if feed.enabled}
-    days, arrival_rates = report_coverage(settings, store, list(feeds), [], now), store.feeds.arrival_rates()
-    gaps, names = report_gaps(settings, store), {feed.id: feed.name for feed in settings.feeds}
+    days, gaps = report_coverage(settings, store, list(feeds), [], now), report_gaps(settings, store)
+    arrival_rates, names = store.feeds.arrival_rates(), {feed.id: feed.name for feed in settings.feeds}
     return [
         _feed_status(
             report,
             feeds[report.id],
-            _hourly_rates(arrival_rates.get(report.id, EMPTY), pace(feeds[report.id], settings.schedule).base),
+            hourly_rates(arrival_rates.get(report.id, EMPTY), pace(feeds[report.id], settings.schedule).base),
             [day for day in days if day.feed == report.id],
             [gap for gap in gaps if gap.gap.feed == report.id],
-            names.get(feed_of_list(report.heard_through or "")),
+            through=names.get(feed_of_list(report.heard_through or "")),
+            prefix=store.prefix,
         )
         for report in report_feeds(settings, store, now)
     ]
@@ -255,9 +248,12 @@ def _feed_status(
     rates: tuple[float, ...],
     days: Sequence[FeedDay],
     gaps: Sequence[OpenGap],
+    *,
     through: str | None,
+    prefix: str,
 ) -> FeedStatus:
     return FeedStatus(
+        prefix=prefix,
         id=report.id,
         name=feed.name,
         state=report.state,
@@ -280,14 +276,6 @@ def _feed_status(
             GapStatus(gap.gap.start, gap.gap.end, gap.gap.lost is not None, gap.command, gap.why_not) for gap in gaps
         ),
     )
-
-
-def _hourly_rates(arrival_rate: ArrivalRate, base: timedelta) -> tuple[float, ...]:
-    """The expected articles in each hour of a weekday, then of a weekend day; empty if the rate is not known."""
-    if not is_known(arrival_rate):
-        return ()
-    hours = [(day + hour * _HOUR).astimezone(UTC) for day in _SAMPLE_DAYS for hour in range(24)]
-    return tuple(expected(arrival_rate, hour, hour + _HOUR, base) for hour in hours)
 
 
 def _decode(response: RawResponse, max_bytes: int) -> bytes:

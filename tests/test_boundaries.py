@@ -35,7 +35,7 @@ MAY_IMPORT_BESIDES = {"cli/demo_site.py": ("mocksite",)}
 # sub-package may import each other, without circles. A layer lists units that do not import each other.
 LAYERS = {
     "archive": (
-        "model", "files", "proof query", "journal", "export", "index", "search", "store", "union", "archive",
+        "records model", "files", "proof query", "journal", "export", "index", "search", "store", "union", "archive",
         # diff reads the history and the texts of versions from the store.
         "diff follower revision_files", "integrity", "backup", "mirror",
     ),

@@ -26,6 +26,8 @@ _HOUR = 3600.0  # all durations here that are not timedeltas are seconds
 _WEEK = 168 * _HOUR
 _CHINA_OFFSET = CHINA.utcoffset(None).total_seconds()
 _SLOTS = 48
+# Any Monday and Saturday.
+_SAMPLE_DAYS = (datetime(2026, 3, 2, tzinfo=CHINA), datetime(2026, 3, 7, tzinfo=CHINA))
 
 # Evidence counts half after its slot was observed for ten more hours: two weeks for an hour of weekdays, five for one
 # of weekends. Short enough to follow a quiet summer, long enough that one busy day does not dominate the next.
@@ -103,6 +105,18 @@ def expected(arrival_rate: ArrivalRate, since: datetime, until: datetime, base: 
         return 0.0
     weeks = (end - start) // _WEEK
     return weeks * _per_week(rates) + sum(rates[slot] * (b - a) for slot, a, b in _hours(start + weeks * _WEEK, end))
+
+
+def hourly_rates(arrival_rate: ArrivalRate, base: timedelta) -> tuple[float, ...]:
+    """Return the expected articles in each hour of a weekday, then of a weekend day; empty if the rate is not known.
+
+    :param base: as for :func:`expected`
+    """
+    if not is_known(arrival_rate):
+        return ()
+    hour = timedelta(hours=1)
+    hours = [day + number * hour for day in _SAMPLE_DAYS for number in range(24)]
+    return tuple(expected(arrival_rate, start, start + hour, base) for start in hours)
 
 
 def expected_time(arrival_rate: ArrivalRate, since: datetime, number: float, base: timedelta) -> datetime:
