@@ -77,7 +77,7 @@ def _item(traffic: Traffic, feed: int, number: int) -> dict[str, object]:
 def _template(minute: int) -> bytes:
     """The page of every article of a minute, with a mark in place of its docid."""
     [story] = make_stories(1, newest=minute * 60)
-    fields = {name: getattr(story, name) for name in story.__slots__}
+    fields = {name: getattr(story, name) for name in story.__struct_fields__}
     body = f"<p>　　{MARK}号统计。</p>{story.body}"
     return render_page(type(story)(**fields | {"docid": MARK, "title": f"负载{MARK}", "body": body}), "http://x")
 

@@ -112,7 +112,7 @@ def test_a_docid_is_added_once_only() -> None:
 def test_of_two_edits_the_later_time_wins_whatever_their_order() -> None:
     [story] = make_stories(1, newest=NEWEST)
     edited = Story(
-        **{name: getattr(story, name) for name in story.__slots__} | {"edits": (Edit(20, "b"), Edit(10, "a"))}
+        **{name: getattr(story, name) for name in story.__struct_fields__} | {"edits": (Edit(20, "b"), Edit(10, "a"))}
     )
     assert edited.as_of(5).title == story.title
     assert (edited.as_of(15).title, edited.as_of(15).mtime) == ("a", 10)
