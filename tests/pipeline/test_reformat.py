@@ -20,7 +20,8 @@ from tests.conftest import Home
 from tests.pipeline.test_rebuild import index, lived, lose, mocksite, run, tree  # noqa: F401 - fixtures
 from tests.support.fetches import make_fetch
 
-TOMORROW = datetime.now(UTC) + timedelta(days=1)
+# Not of the day of the crawl, also when a test runs over midnight.
+LATER = datetime.now(UTC) + timedelta(days=2)
 NEW = Formatting("hugo", "markdown", {"feed1": Filing(("新", "类"), "某")})
 
 
@@ -102,13 +103,13 @@ def test_what_is_archived_afterwards_has_the_settings_of_its_time(lived: Home, m
 
 @pytest.mark.slow
 def test_manifests_of_before_stay_valid(lived: Home, mocksite: MockSite) -> None:  # noqa: F811
-    with Archive(lived.root, "test", TOMORROW) as archive:
-        assert seal(archive.root, archive.store, TOMORROW)
+    with Archive(lived.root, "test", LATER) as archive:
+        assert seal(archive.root, archive.store, LATER)
     configure(lived, mocksite, 'profile = "hugo"', "别处")
     run(lived, "rebuild", "--as-configured")
     run(lived, "verify")
-    with Archive(lived.root, "test", TOMORROW) as archive:
-        assert seal(archive.root, archive.store, TOMORROW + timedelta(days=1)), "the new files are sealed too"
+    with Archive(lived.root, "test", LATER) as archive:
+        assert seal(archive.root, archive.store, LATER + timedelta(days=1)), "the new files are sealed too"
     run(lived, "verify", "--deep")
     lived.execute("DELETE FROM revisions WHERE number = 1 AND docid = (SELECT min(docid) FROM revisions)")
     assert lived.run("verify").status == 4, "a version that is lost is still missed"
@@ -120,7 +121,7 @@ def test_a_kill_before_the_files_are_placed_is_completed_by_a_rebuild(lived: Hom
     inner = lived.root / ".finarchive"
     shutil.copy(inner / "index.db", lived.folder / "new.db")
     settings = Formatting("hugo", "markdown", {"feed1": Filing(("新", "类"), "某")})
-    record_formatting(lived.root, lived.folder / "new.db", settings, TOMORROW)
+    record_formatting(lived.root, lived.folder / "new.db", settings, LATER)
     lived.run("crawl")
     assert tree(lived) == before
     run(lived, "verify")

@@ -40,7 +40,7 @@ class SharedArticle(Struct, frozen=True):
         return enters <= at and (leaves is None or at < leaves)
 
 
-class SimulatedLists(Struct):
+class SimulatedLists(Struct, dict=True):
     """The lists, the index that records them, and a daemon's plan.
 
     :param down: spans of time in which the broad list answers with an error
