@@ -19,8 +19,9 @@ ifneq ($(MEMORY),)
 test test-slow test-long: export TMPDIR ?= $(MEMORY)
 endif
 
-# $(1): how tests are distributed; $(2): the marks of those that run. pytest exits with 1 if tests failed, and with other
-# values for other errors.
+# Run tests; what fails runs once more, one test at a time: a machine that is busy with several can exceed any limit. The
+# output names the tests that pass only then, and a test that fails again fails the run. $(1): how tests are distributed;
+# $(2): the marks of those that run. pytest exits with 1 if tests failed, and with other values for other errors.
 PYTEST = $(BIN)/python -m pytest $(1) -m "$(2)" || { [ $$? -eq 1 ] \
 	&& $(BIN)/python -m pytest --last-failed --last-failed-no-failures none --verbose -m "$(2)"; }
 
@@ -30,11 +31,10 @@ demo: $(VENV)/ready
 	$(BIN)/finarchive demo demo-archive
 
 test: $(VENV)/ready-dev
-	$(BIN)/python -m pytest -n auto --dist worksteal -m "not slow"
+	$(call PYTEST,-n auto --dist worksteal,not slow)
 
 # What `test` leaves out. Most of the slow tests wait, so three for each core run at once; those that measure time run
-# afterwards, three at once. A test that fails runs once more, alone: a machine that is busy with the others can exceed
-# any limit. The output names the tests that pass only then, and a test that fails again fails the run.
+# afterwards, three at once.
 test-slow: export HYPOTHESIS_PROFILE := ci
 test-slow: $(VENV)/ready-dev
 	$(call PYTEST,-n $$((3 * $$(nproc))) --dist worksteal,slow and not timing and not long)

@@ -310,6 +310,11 @@ def test_each_library_is_imported_only_where_the_table_says() -> None:
     assert wrong == []
 
 
+def test_records_are_structs_and_not_dataclasses() -> None:
+    """See D315."""
+    assert [module for module in modules() for _, name in imported(module) if name.startswith("dataclasses")] == []
+
+
 def test_pyproject_declares_what_is_imported() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     extras = project["optional-dependencies"]
