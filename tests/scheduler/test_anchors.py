@@ -97,6 +97,12 @@ def evidence(root: Path, pattern: str = "*.json") -> bytes:
     return path.read_bytes()
 
 
+def test_an_anchor_does_not_show_what_it_sends() -> None:
+    [anchor] = anchors_of(settings("git:https://me:hush@git.example.org/me/roots.git").proof)
+    assert "hush" in anchor.request["address"]
+    assert "hush" not in f"{anchor!r} {anchor}"
+
+
 # Time-stamping authorities
 
 

@@ -1,0 +1,35 @@
+"""Records as dicts."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from archive.records import as_dict
+
+
+class Inner(Struct, frozen=True):
+    """A record in another."""
+
+    name: str
+
+
+class Outer(Struct, frozen=True):
+    """A record with others, in everything that may contain them."""
+
+    one: Inner
+    several: tuple[Inner, ...]
+    changing: list[Inner]
+    named: dict[str, Inner]
+    none: Inner | None = None
+
+
+def test_records_in_a_record_become_dicts_and_containers_stay_what_they_are() -> None:
+    made = as_dict(Outer(Inner("a"), (Inner("b"),), [Inner("c")], {"d": Inner("d")}))
+
+    assert made == {
+        "one": {"name": "a"},
+        "several": ({"name": "b"},),
+        "changing": [{"name": "c"}],
+        "named": {"d": {"name": "d"}},
+        "none": None,
+    }
