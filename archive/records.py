@@ -2,22 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import date, datetime, timedelta
 from typing import Any
 
-from msgspec import Struct
+from msgspec import Struct, to_builtins
 
 
 def as_dict(record: Struct) -> dict[str, Any]:
-    """Return the fields of a record by name. Records in them, also in lists, tuples and dicts, become dicts too."""
-    return {name: _converted(getattr(record, name)) for name in record.__struct_fields__}
-
-
-def _converted(value: Any) -> Any:
-    match value:
-        case Struct():
-            return as_dict(value)
-        case list() | tuple():
-            return type(value)(map(_converted, value))
-        case dict():
-            return {key: _converted(each) for key, each in value.items()}
-    return value
+    """Return the fields of a record by name. Records in them become dicts too; times stay what they are."""
+    fields: dict[str, Any] = to_builtins(record, builtin_types=(date, datetime, timedelta))
+    return fields

@@ -26,7 +26,7 @@ _HOUR = 3600.0  # all durations here that are not timedeltas are seconds
 _WEEK = 168 * _HOUR
 _CHINA_OFFSET = CHINA.utcoffset(None).total_seconds()
 _SLOTS = 48
-# Any Monday and Saturday.
+# Any Monday and Saturday: one of each kind of day.
 _SAMPLE_DAYS = (datetime(2026, 3, 2, tzinfo=CHINA), datetime(2026, 3, 7, tzinfo=CHINA))
 
 # Evidence counts half after its slot was observed for ten more hours: two weeks for an hour of weekdays, five for one
