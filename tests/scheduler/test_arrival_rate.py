@@ -18,6 +18,7 @@ from scheduler.policy.arrival_rate import (
     EMPTY,
     expected,
     expected_time,
+    hourly_rates,
     interval,
     is_known,
     learn,
@@ -182,6 +183,14 @@ def test_articles_of_the_future_are_not_part_of_a_first_estimate() -> None:
 def test_while_nothing_is_known_one_poll_at_the_configured_interval_is_taken_for_right(base: timedelta) -> None:
     assert expected(EMPTY, MONDAY, MONDAY + base, base) == pytest.approx(ARTICLES_PER_POLL)
     assert expected_time(EMPTY, MONDAY, ARTICLES_PER_POLL, base) - MONDAY == pytest.approx(base, abs=SECOND / 1000)
+
+
+def test_hourly_rates_are_those_of_a_weekday_and_of_a_weekend_day() -> None:
+    rates = hourly_rates(office(4), BASE)
+    assert len(rates) == 48
+    assert rates[9:16] == pytest.approx([40] * 7, rel=0.05)
+    assert max(rates[:8] + rates[18:24] + rates[24:]) < 2
+    assert hourly_rates(EMPTY, BASE) == ()
 
 
 def test_after_a_week_an_office_feed_is_expected_in_office_hours() -> None:

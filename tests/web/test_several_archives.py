@@ -18,6 +18,7 @@ from datasette.app import Datasette
 import web.database
 import web.queries.union
 from archive.files.layout import index_path
+from archive.model.feed import Filing, Poll
 from archive.store import Store
 from cli.web_server import site_context
 from config.model import Settings
@@ -28,6 +29,14 @@ from web.queries.process import UserQuery
 from web.site import application
 
 Get = Callable[..., httpx.Response]
+SETTINGS = Settings.model_validate(
+    {
+        "feeds": [
+            {"id": "china", "kind": "roll", "categories": ["china"], "lid": 1},
+            {"id": "stock", "kind": "roll", "categories": ["stock"], "lid": 2},
+        ]
+    }
+)
 SLOW = "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n WHERE x < 150000) SELECT count(*) FROM n"
 
 
@@ -41,6 +50,9 @@ def fill(root: Path, *feeds: str) -> Path:
             for n in (1, 2)
         ]
         put(store, [*own, Story("shared", "茅台分红", text, feeds=feeds)], NOW.replace(hour=number), number)
+    for feed in feeds:
+        poll = Poll(feed, NOW, 1, (), (), caught_up=True)
+        store.listings.commit_poll(poll, Filing(("金融",), "金融"), {}, {})
     store.close()
     return index_path(root)
 
@@ -58,7 +70,7 @@ def get(indexes: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> Iterator[G
 
 
 def served(indexes: dict[str, Path]) -> Generator[Get, None, None]:
-    with application(indexes, site_context(Settings(), lambda: datetime(2026, 10, 1, tzinfo=UTC))) as app:
+    with application(indexes, site_context(SETTINGS, lambda: datetime(2026, 10, 1, tzinfo=UTC))) as app:
 
         async def request(path: str, headers: dict[str, str]) -> httpx.Response:
             transport = httpx.ASGITransport(app=app)  # type: ignore[arg-type]
@@ -101,6 +113,9 @@ def test_each_page_is_shown_and_leads_to_the_tables_of_its_archive(get: Get) -> 
         assert 'role="alert"' not in response.text
         assert '<a href="/index-~E8~A5~BF~202">数据 西 2</a>' in response.text
     assert '"/index-~E8~A5~BF~202/revisions?docid=ofstock1"' in get("/article/ofstock1").text
+    feeds = get("/feeds").text
+    assert '"/index-east/listings?feed__exact=china"' in feeds
+    assert '"/index-~E8~A5~BF~202/listings?feed__exact=stock"' in feeds
     shared = get("/article/shared").text
     assert '"/index-east/revisions?docid=shared"' in shared
     assert "<code>east/a/shared.md</code>" in shared
